@@ -1,0 +1,42 @@
+// core/audit/session_record.h
+//
+// SessionRecord: what happened on one connection, for the audit line, the
+// observations and, later, TLS reports. SessionSink: who is told.
+#pragma once
+
+#include <string>
+
+#include "core/clock/clock.h"
+#include "core/outcome/verdict.h"
+#include "core/tls/tls_evidence.h"
+
+namespace postern {
+
+struct SessionRecord {
+  TimePoint at{};
+  std::string door;         // "pipe", "lmtp", "probe"
+  std::string queue_id;     // the MTA's; empty for a probe
+  std::string destination;  // the recipient's domain
+  std::string next_hop;
+  std::string level;        // of the line that held
+  std::string plan_digest;
+  Verdict verdict;
+  TlsEvidence evidence;
+  bool starttls_offered = false;
+  // "delivered", "deferred", "bounced", "refused" (no MAIL), "looked".
+  std::string outcome;
+  std::string reply;        // the server's last words, sanitised
+};
+
+// Thread-safe. Told of every connection once it is over; must not block for
+// long and must not fail the delivery.
+class SessionSink {
+ public:
+  virtual ~SessionSink() = default;
+  virtual void OnSession(const SessionRecord& record) noexcept = 0;
+
+ protected:
+  SessionSink() = default;
+};
+
+}  // namespace postern

@@ -1,0 +1,49 @@
+// core/delivery/delivery.h
+//
+// Delivery: one message to one destination, host by host, until a host takes
+// it, one rejects it for good, or none is left. It owns the order of events
+// that the promises rest on: plan, connect, judge, and only then MAIL.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/audit/session_record.h"
+#include "core/clock/clock.h"
+#include "core/gate/gate.h"
+#include "core/smtp/message.h"
+
+namespace postern {
+
+struct DeliveryRequest {
+  HostName recipient_domain;
+  NextHop next_hop;
+  Envelope envelope;  // one recipient at the pipe door, several at LMTP's
+  Cancellation cancellation;
+};
+
+// The answer for one recipient.
+struct RecipientResult {
+  enum class Outcome { kDelivered, kDeferred, kBounced };
+  Outcome outcome = Outcome::kDeferred;
+  std::string status;  // RFC 3463
+  std::string text;    // one line: every host tried and why, or its reply
+};
+
+class Delivery {
+ public:
+  Delivery(Gate& gate, SessionSink& sink, const Clock& clock);
+
+  // Thread-safe. As many results as recipients, in their order. Never throws;
+  // whatever goes wrong is a defer.
+  std::vector<RecipientResult> Deliver(const DeliveryRequest& request,
+                                       const Message& message,
+                                       Deadline deadline) noexcept;
+
+ private:
+  Gate& gate_;
+  SessionSink& sink_;
+  const Clock& clock_;
+};
+
+}  // namespace postern

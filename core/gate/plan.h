@@ -1,0 +1,34 @@
+// core/gate/plan.h
+//
+// Plan: what must hold for mail to one destination, host by host. Made by the
+// planner, shown by explain, followed by the host loop.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/clock/clock.h"
+#include "core/outcome/verdict.h"
+#include "core/policy/policy_source.h"
+#include "core/route/router.h"
+#include "core/verify/host_plan.h"
+
+namespace postern {
+
+struct Plan {
+  Destination destination;
+  // The next hop's own line, where it holds as well.
+  std::optional<ServedPolicy> hop_policy;
+  std::vector<HostPlan> hosts;  // in the order to try
+  Security mx = Security::kInsecure;
+  // SHA-256, hex, of everything that decides; connections are kept under it.
+  std::string digest;
+  TimePoint valid_until{};
+};
+
+// Planning ends in a plan or in a verdict (defer, or a proven bounce).
+using Planned = std::variant<Plan, Verdict>;
+
+}  // namespace postern

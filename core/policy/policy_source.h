@@ -1,0 +1,75 @@
+// core/policy/policy_source.h
+//
+// PolicySource: where requirements come from (pins, the web PKI, later DANE and
+// MTA-STS). A source is bound once per destination, where it does its DNS,
+// HTTPS and file work, and then asked once per MX host with that host's DNSSEC
+// states: what do you require of this host?
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/clock/clock.h"
+#include "core/names/domain.h"
+#include "core/names/next_hop.h"
+#include "core/policy/served_policy.h"
+#include "core/route/host_facts.h"
+#include "core/verify/verifier.h"
+
+namespace postern {
+
+// A recipient domain, the next hop that carries its mail, and the line that is
+// to hold. The planner makes one for the domain's line and, where both must
+// hold, one for the next hop's.
+struct Destination {
+  HostName recipient;      // the recipient's domain, or an address literal
+  NextHop next_hop;
+  ServedPolicy policy;
+  bool own_mx = true;      // the next hop is the domain's own MX
+};
+
+struct Contribution {
+  enum class State {
+    kAbsent,      // the source has nothing to say on this host
+    kApplies,     // `verifier` must be satisfied
+    kUnusable,    // published, but nothing in it can be used (RFC 7672 §2.2)
+    kHostFailed,  // could not be found out: this host can't be used
+    kTesting,     // evaluated and recorded, holds nothing (RFC 8461 §5)
+    kLeftOut,     // configuration leaves the source out by name
+    kNotBuiltIn,
+  };
+
+  std::string_view source;  // "pin", "webpki", "dane", "mta-sts"; static
+  State state = State::kAbsent;
+  std::shared_ptr<const Verifier> verifier;  // kApplies and kTesting
+  Reason reason = Reason::kOk;               // kHostFailed, kUnusable
+  std::string detail;                        // for the log and explain
+};
+
+// Immutable; any number of threads may ask.
+class BoundSource {
+ public:
+  virtual ~BoundSource() = default;
+  // May ask DNS (TLSA), so it takes a deadline; never throws.
+  virtual Contribution ForHost(const HostFacts& host, Deadline deadline) const = 0;
+
+ protected:
+  BoundSource() = default;
+};
+
+// Thread-safe.
+class PolicySource {
+ public:
+  virtual ~PolicySource() = default;
+  // Static storage; the token used in configuration ("verifiers = …").
+  virtual std::string_view name() const = 0;
+  virtual Result<std::unique_ptr<const BoundSource>> ForDestination(
+      const Destination& destination, Deadline deadline) = 0;
+
+ protected:
+  PolicySource() = default;
+};
+
+}  // namespace postern
