@@ -20,6 +20,8 @@ struct SessionRecord {
   std::string next_hop;
   std::string level;        // of the line that held
   std::string plan_digest;
+  std::string plan;         // what had to hold, as explain shows it; kept for
+                            // replay, not logged
   Verdict verdict;
   TlsEvidence evidence;
   bool starttls_offered = false;
