@@ -31,7 +31,8 @@ class ReferenceIdentity {
   // certificate: A-labels, case-insensitive, a wildcard only as one whole
   // left-most label over exactly one label, none directly under a bare TLD, no
   // partial wildcards. Below(d) matches x.d, a.b.d, *.d and *.sub.d, not d.
-  // An unparsable presented name, one with a NUL included, matches nothing.
+  // An unparsable presented name matches nothing: a NUL, an octet that is not
+  // ASCII, an underscore (RFC 5280 section 4.2.1.6), an empty label included.
   bool Matches(std::string_view presented) const;
 
   bool operator==(const ReferenceIdentity&) const = default;
