@@ -23,6 +23,9 @@ struct Port {
   static Result<Port> Parse(std::string_view text);
 };
 
+// Which addresses may be used.
+enum class Family { kAny, kIpv4, kIpv6 };
+
 class IpAddress {
  public:
   // "192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1" (kept as IPv4); no brackets,

@@ -67,7 +67,6 @@ using MatchItem = std::variant<MatchToken, ReferenceIdentity>;
 
 enum class CommonName { kNever, kNoSan, kAlways };  // cn=
 enum class OnFail { kDefer, kBounce, kDeliver, kDeliverClear };
-enum class Family { kAny, kIpv4, kIpv6 };
 
 struct PolicyLine {
   PolicyKey key = PolicyKey::Default();

@@ -12,8 +12,8 @@
 
 #include "core/clock/clock.h"
 #include "core/dns/resolver.h"
+#include "core/names/ip_address.h"
 #include "core/names/next_hop.h"
-#include "core/policy/policy_line.h"
 #include "core/route/host_facts.h"
 
 namespace postern {
