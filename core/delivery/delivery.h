@@ -16,6 +16,7 @@
 namespace postern {
 
 struct DeliveryRequest {
+  std::string door;  // for the record: "pipe"
   HostName recipient_domain;
   NextHop next_hop;
   Envelope envelope;  // one recipient at the pipe door, several at LMTP's

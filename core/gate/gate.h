@@ -5,46 +5,23 @@
 // of, which must outlive it.
 #pragma once
 
-#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "core/clock/clock.h"
 #include "core/dns/resolver.h"
+#include "core/gate/connection.h"
+#include "core/gate/connector.h"
 #include "core/gate/plan.h"
+#include "core/gate/planner.h"
 #include "core/outcome/verdict.h"
 #include "core/policy/policy_source.h"
 #include "core/policy/served_policy.h"
 #include "core/route/router.h"
-#include "core/smtp/smtp_session.h"
 #include "core/tls/tls_client.h"
 
 namespace postern {
-
-// One connection to one address of a planned host.
-struct Connection {
-  Verdict verdict;
-  TlsEvidence evidence;
-  bool starttls_offered = false;
-  // True where TLS was tried and failed before anything could be judged.
-  bool tls_failed = false;
-  // True where the TCP connection itself failed.
-  bool unreachable = false;
-  // Ready for Send() where the verdict is "pass", and where `keep_refused`
-  // asked for it; closed otherwise (QUIT and close_notify, never MAIL).
-  std::unique_ptr<SmtpSession> session;
-};
-
-struct ConnectRequest {
-  Basis basis = Basis::kLive;
-  Cancellation cancellation;
-  // Cleartext instead of TLS: only the host loop asks for it, at `may` after
-  // TLS failed, or for on-fail=deliver-clear.
-  bool without_tls = false;
-  // Keep the session although the verdict is no (on-fail=deliver).
-  bool keep_refused = false;
-};
 
 class Gate {
  public:
@@ -73,7 +50,9 @@ class Gate {
                      Deadline deadline);
 
  private:
-  Parts parts_;
+  std::vector<std::string> left_out_;
+  Planner planner_;
+  Connector connector_;
 };
 
 }  // namespace postern

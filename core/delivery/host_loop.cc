@@ -1,0 +1,291 @@
+#include "core/delivery/host_loop.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "core/delivery/on_fail.h"
+#include "core/verify/judge.h"
+
+namespace postern {
+namespace {
+
+using Outcome = RecipientResult::Outcome;
+
+// Enough for every real destination; a zone that names thousands of addresses
+// gets no more than this from one message.
+constexpr int kMaxConnections = 32;
+
+bool IsPositive(const SmtpReply& reply) {
+  return reply.code >= 200 && reply.code < 300;
+}
+
+// The whole delivery is over, not only this host.
+bool EndsDelivery(Reason reason) {
+  return reason == Reason::kClientGone || reason == Reason::kDeadlineExceeded ||
+         reason == Reason::kSpoolFull || reason == Reason::kInternal ||
+         reason == Reason::kRequestInvalid;
+}
+
+// The peer's own EHLO rules this message out for good.
+bool RuledOut(Reason reason) {
+  return reason == Reason::kMessageTooBig ||
+         reason == Reason::kSmtputf8NotSupported;
+}
+
+struct Answer {
+  const char* command;
+  const SmtpReply* reply;
+};
+
+// The reply that decides for the recipient at `index` of what was sent.
+Answer DecidingReply(const SendResult& sent, std::size_t index) {
+  if (!sent.mail || !IsPositive(*sent.mail)) {
+    return {"MAIL FROM", sent.mail ? &*sent.mail : nullptr};
+  }
+  if (index >= sent.recipients.size()) return {"RCPT TO", nullptr};
+  if (!IsPositive(sent.recipients[index])) {
+    return {"RCPT TO", &sent.recipients[index]};
+  }
+  if (sent.dot) return {"end of data", &*sent.dot};
+  if (sent.data && sent.data->code != 354) return {"DATA", &*sent.data};
+  return {"end of data", nullptr};
+}
+
+}  // namespace
+
+HostLoop::HostLoop(Gate& gate, SessionSink& sink, const Clock& clock,
+                   const Plan& plan, const DeliveryRequest& request,
+                   const Message& message, Deadline deadline)
+    : gate_(gate),
+      sink_(sink),
+      clock_(clock),
+      plan_(plan),
+      request_(request),
+      message_(message),
+      deadline_(deadline),
+      results_(request.envelope.recipients.size()),
+      open_(request.envelope.recipients.size()),
+      connections_left_(kMaxConnections) {}
+
+std::vector<RecipientResult> HostLoop::Run() {
+  FirstPass();
+  if (open() && !candidates_.empty()) DryRunPass();
+
+  const bool bounce = open() && on_fail() == OnFail::kBounce &&
+                      EveryHostSaidNo();
+  const RecipientResult rest =
+      Conclude(attempts_, bounce ? Outcome::kBounced : Outcome::kDeferred);
+  std::vector<RecipientResult> results;
+  results.reserve(results_.size());
+  for (auto& result : results_) {
+    results.push_back(result ? std::move(*result) : rest);
+  }
+  return results;
+}
+
+bool HostLoop::EveryHostSaidNo() const {
+  return !attempts_.empty() &&
+         std::all_of(attempts_.begin(), attempts_.end(),
+                     [](const Attempt& attempt) { return attempt.policy_no; });
+}
+
+void HostLoop::FirstPass() {
+  for (const HostPlan& host : plan_.hosts) {
+    if (!open()) return;
+    if (host.refused || host.facts.ips.empty()) {
+      Connection refused;
+      refused.verdict = RefusedUnasked(host);
+      Note(host, refused.verdict);
+      Record(refused, "refused", "");
+      continue;
+    }
+    for (const IpAddress& address : host.facts.ips) {
+      if (!open() || connections_left_ <= 0) return;
+      TryAddress(host, address);
+    }
+  }
+}
+
+Verdict HostLoop::RefusedUnasked(const HostPlan& host) const {
+  Verdict verdict =
+      host.refused
+          ? Judge(host, TlsEvidence{}, clock_.Now())
+          : DeferFor(Error(Reason::kNoAddress, ToString(host.facts.host)));
+  verdict.mx_host = ToString(host.facts.host);
+  verdict.line = Format(plan_.destination.policy.line);
+  verdict.origin = plan_.destination.policy.origin;
+  return verdict;
+}
+
+void HostLoop::TryAddress(const HostPlan& host, const IpAddress& address) {
+  if (deadline_.expired()) {
+    stopped_ = true;
+    return;
+  }
+  --connections_left_;
+  ConnectRequest how;
+  how.cancellation = request_.cancellation;
+  Connection connection =
+      gate_.Connect(plan_, host, address, how, deadline_);
+
+  if (connection.tls_failed && host.tls == TlsUse::kOpportunistic) {
+    Record(connection, "refused", "");
+    --connections_left_;
+    how.without_tls = true;
+    connection = gate_.Connect(plan_, host, address, how, deadline_);
+  }
+  if (connection.session && connection.verdict.pass()) {
+    SendThrough(connection, host);
+    return;
+  }
+  Note(host, connection.verdict);
+  Record(connection, "refused", "");
+  if (EndsDelivery(connection.verdict.reason)) {
+    stopped_ = true;
+    return;
+  }
+  const PassOver over = MayPassOver(on_fail(), host, connection.verdict);
+  if (over != PassOver::kNo) {
+    candidates_.push_back({&host, address, over == PassOver::kInClear});
+  }
+}
+
+void HostLoop::DryRunPass() {
+  for (const Candidate& candidate : candidates_) {
+    if (!open() || deadline_.expired()) return;
+    ConnectRequest how;
+    how.cancellation = request_.cancellation;
+    how.keep_refused = true;
+    how.without_tls = candidate.without_tls;
+    Connection connection = gate_.Connect(plan_, *candidate.host,
+                                          candidate.address, how, deadline_);
+    // Judged anew: what was found this time has to be passable as well.
+    const PassOver over =
+        MayPassOver(on_fail(), *candidate.host, connection.verdict);
+    const bool over_tls =
+        connection.session && connection.session->encrypted();
+    const bool may = connection.verdict.pass() ||
+                     (over != PassOver::kNo &&
+                      (over_tls || on_fail() == OnFail::kDeliverClear));
+    if (!connection.session || !may) {
+      if (connection.session) connection.session->Quit();
+      Note(*candidate.host, connection.verdict);
+      Record(connection, "refused", "");
+      continue;
+    }
+    if (!connection.verdict.pass()) {
+      connection.verdict.decision = Decision::kDeliverAnyway;
+    }
+    SendThrough(connection, *candidate.host);
+  }
+}
+
+void HostLoop::SendThrough(Connection& connection, const HostPlan& host) {
+  std::vector<std::size_t> whom;
+  Envelope envelope{request_.envelope.sender, {}, request_.envelope.queue_id};
+  for (std::size_t i = 0; i < results_.size(); ++i) {
+    if (results_[i]) continue;
+    whom.push_back(i);
+    envelope.recipients.push_back(request_.envelope.recipients[i]);
+  }
+  const std::string where =
+      Where(ToString(host.facts.host), connection.verdict.address);
+  const SendResult sent =
+      connection.session->Send(envelope, message_, deadline_);
+  connection.session->Quit();
+
+  const std::size_t before = open_;
+  Settle(sent, whom, where);
+  const bool delivered =
+      open_ < before &&
+      std::any_of(whom.begin(), whom.end(), [this](std::size_t i) {
+        return results_[i] && results_[i]->outcome == Outcome::kDelivered;
+      });
+  const Answer last = DecidingReply(sent, 0);
+  std::string reply;
+  if (last.reply != nullptr) reply = last.reply->Text();
+  if (sent.failure) reply = sent.failure->ToString();
+  Record(connection,
+         delivered       ? "delivered"
+         : open_ < before ? "bounced"
+                          : "deferred",
+         reply);
+}
+
+void HostLoop::Settle(const SendResult& sent,
+                      const std::vector<std::size_t>& whom,
+                      const std::string& where) {
+  if (sent.failure && RuledOut(sent.failure->reason())) {
+    const ReasonInfo& info = Describe(sent.failure->reason());
+    SettleAll({Outcome::kBounced, std::string(info.status),
+               where + ": " + sent.failure->ToString()});
+    return;
+  }
+  if (sent.failure) {
+    Attempt attempt = FromVerdict(DeferFor(*sent.failure));
+    attempt.where = where;
+    attempts_.push_back(attempt);
+    // After the final dot the server may have the message: another host now
+    // would be a certain duplicate, a later retry only a possible one.
+    if (sent.dot_sent || EndsDelivery(sent.failure->reason())) stopped_ = true;
+  }
+  for (std::size_t k = 0; k < whom.size(); ++k) {
+    const Answer answer = DecidingReply(sent, k);
+    if (answer.reply == nullptr) continue;
+    const SmtpReply& reply = *answer.reply;
+    if (IsPositive(reply) && &reply == (sent.dot ? &*sent.dot : nullptr)) {
+      results_[whom[k]] = {Outcome::kDelivered, StatusOf(reply),
+                           where + " took it: " + reply.Text()};
+      --open_;
+    } else if (reply.code >= 500 && reply.code < 600) {
+      const Attempt attempt = FromReply(where, answer.command, reply);
+      results_[whom[k]] = {Outcome::kBounced, attempt.status,
+                           attempt.where + " " + attempt.what};
+      --open_;
+    } else {
+      attempts_.push_back(FromReply(where, answer.command, reply));
+    }
+  }
+}
+
+void HostLoop::SettleAll(const RecipientResult& result) {
+  for (auto& slot : results_) {
+    if (slot) continue;
+    slot = result;
+    --open_;
+  }
+}
+
+void HostLoop::Note(const HostPlan& host, const Verdict& verdict) {
+  Attempt attempt = FromVerdict(verdict);
+  attempt.policy_no = MayBounce(verdict);
+  attempts_.push_back(std::move(attempt));
+  if (!host.refused) return;
+  // A host that the line alone refuses (mx=, route=) can be had in a dry run.
+  const PassOver over = MayPassOver(on_fail(), host, verdict);
+  if (over != PassOver::kOverTls) return;
+  for (const IpAddress& address : host.facts.ips) {
+    candidates_.push_back({&host, address, false});
+  }
+}
+
+void HostLoop::Record(const Connection& connection, std::string_view outcome,
+                      const std::string& reply) {
+  SessionRecord record;
+  record.at = clock_.Now();
+  record.door = request_.door;
+  record.queue_id = request_.envelope.queue_id;
+  record.destination = ToString(request_.recipient_domain);
+  record.next_hop = request_.next_hop.str();
+  record.level = ToString(plan_.destination.policy.line.level);
+  record.plan_digest = plan_.digest;
+  record.verdict = connection.verdict;
+  record.evidence = connection.evidence;
+  record.starttls_offered = connection.starttls_offered;
+  record.outcome = outcome;
+  record.reply = reply;
+  sink_.OnSession(record);
+}
+
+}  // namespace postern

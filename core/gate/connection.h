@@ -1,0 +1,37 @@
+// core/gate/connection.h
+//
+// Connection: one connection to one address of a planned host, as it was found
+// and judged. ConnectRequest: what the host loop (or a probe) asks for.
+#pragma once
+
+#include <memory>
+
+#include "core/outcome/verdict.h"
+#include "core/smtp/smtp_session.h"
+#include "core/tls/tls_evidence.h"
+
+namespace postern {
+
+struct Connection {
+  Verdict verdict;
+  TlsEvidence evidence;
+  bool starttls_offered = false;
+  // TLS was tried and failed before anything could be judged.
+  bool tls_failed = false;
+  // Ready for Send() where the verdict is "pass", or is "no" and
+  // `keep_refused` was asked for; null otherwise (closed with QUIT and
+  // close_notify, never MAIL).
+  std::unique_ptr<SmtpSession> session;
+};
+
+struct ConnectRequest {
+  Basis basis = Basis::kLive;
+  Cancellation cancellation;
+  // Cleartext instead of TLS: only the host loop asks for it, at `may` after
+  // TLS failed, or for on-fail=deliver-clear.
+  bool without_tls = false;
+  // Keep the session although the verdict is "no" (on-fail=deliver).
+  bool keep_refused = false;
+};
+
+}  // namespace postern

@@ -1,0 +1,136 @@
+#include "core/gate/connector.h"
+
+#include <utility>
+
+#include "core/verify/judge.h"
+
+namespace postern {
+namespace {
+
+// A step of the session failed: nothing was judged, so it can only defer.
+void Fail(const SmtpFailure& failure, Connection& connection) {
+  std::string detail = failure.error.detail();
+  if (failure.reply) {
+    if (!detail.empty()) detail += ": ";
+    detail += failure.reply->Text();
+  }
+  connection.verdict = DeferFor(Error(failure.error.reason(), detail));
+}
+
+bool IsTlsFailure(Reason reason) {
+  return reason == Reason::kStarttlsRefused ||
+         reason == Reason::kTlsHandshakeFailed ||
+         reason == Reason::kTlsPlaintextInjected;
+}
+
+}  // namespace
+
+SessionOptions Connector::OptionsFor(const Plan& plan, const HostPlan& host,
+                                     const ConnectRequest& request) const {
+  const PolicyLine& line = plan.destination.policy.line;
+  SessionOptions options;
+  options.helo = line.helo.empty() ? helo_ : line.helo;
+  options.wrapper = host.wrapper && !request.without_tls;
+  options.allow_helo = host.tls != TlsUse::kRequired || request.without_tls;
+  options.source = line.source;
+  options.tls = TlsParameters{host.servername, host.protocols, host.ciphers,
+                              host.exclude,    line.client_cert, line.client_key};
+  options.cancellation = request.cancellation;
+  return options;
+}
+
+std::optional<Domain> Connector::ConfirmedPtr(const IpAddress& address,
+                                              Deadline deadline) const {
+  const DnsAnswer<Domain> names = resolver_.Ptr(address, deadline);
+  for (const Domain& name : names.records) {
+    const auto forward = address.is_v6() ? resolver_.Aaaa(name, deadline)
+                                         : resolver_.A(name, deadline);
+    for (const IpAddress& candidate : forward.records) {
+      if (candidate == address) return name;
+    }
+  }
+  return std::nullopt;
+}
+
+bool Connector::Negotiate(const HostPlan& host, const ConnectRequest& request,
+                          Connection& connection, Deadline deadline) const {
+  SmtpSession& session = *connection.session;
+  if (session.encrypted()) return true;  // wrapper: judged before EHLO
+  if (const SmtpStatus hello = session.Hello(deadline)) {
+    Fail(*hello, connection);
+    return false;
+  }
+  connection.starttls_offered = session.offers_starttls();
+  if (host.tls == TlsUse::kNever || request.without_tls ||
+      !connection.starttls_offered) {
+    return true;
+  }
+  if (const SmtpStatus tls = session.StartTls(deadline)) {
+    connection.tls_failed = IsTlsFailure(tls->error.reason());
+    Fail(*tls, connection);
+    return false;
+  }
+  return true;
+}
+
+Connection Connector::Connect(const Plan& plan, const HostPlan& host,
+                              const IpAddress& address,
+                              const ConnectRequest& request,
+                              Deadline deadline) const {
+  Connection connection;
+  connection.evidence.peer_address = address.str();
+  const auto finish = [&]() -> Connection&& {
+    connection.verdict.mx_host = ToString(host.facts.host);
+    connection.verdict.address = address.str();
+    connection.verdict.basis = request.basis;
+    connection.verdict.line = Format(plan.destination.policy.line);
+    connection.verdict.origin = plan.destination.policy.origin;
+    return std::move(connection);
+  };
+  const auto close = [&] {
+    connection.session->Quit();
+    connection.session.reset();
+  };
+
+  if (host.refused && !request.keep_refused) {
+    connection.verdict = Judge(host, connection.evidence, clock_.Now());
+    return finish();
+  }
+
+  auto opened = SmtpSession::Open(
+      address, host.facts.port, OptionsFor(plan, host, request), tls_, deadline);
+  if (const auto* failure = std::get_if<SmtpFailure>(&opened)) {
+    connection.tls_failed = IsTlsFailure(failure->error.reason());
+    Fail(*failure, connection);
+    return finish();
+  }
+  connection.session =
+      std::move(std::get<std::unique_ptr<SmtpSession>>(opened));
+
+  if (!Negotiate(host, request, connection, deadline)) {
+    close();
+    return finish();
+  }
+
+  connection.evidence = connection.session->evidence();
+  connection.evidence.peer_address = address.str();
+  if (host.needs_ptr && connection.session->encrypted()) {
+    connection.evidence.confirmed_ptr = ConfirmedPtr(address, deadline);
+  }
+  connection.verdict = Judge(host, connection.evidence, clock_.Now());
+
+  if (!connection.verdict.pass() && !request.keep_refused) {
+    close();
+    return finish();
+  }
+  // What was said before TLS counts for nothing (RFC 3207 section 4.2).
+  if (connection.session->encrypted()) {
+    if (const SmtpStatus hello = connection.session->Hello(deadline)) {
+      Fail(*hello, connection);
+      close();
+    }
+  }
+  return finish();
+}
+
+}  // namespace postern

@@ -1,0 +1,45 @@
+// core/gate/connector.h
+//
+// Connector: opens one connection as a plan wants it and judges what is found,
+// before anything of the envelope could leave. The order is the promise:
+// handshake, evidence, Judge(), and only on "pass" a session to send through.
+#pragma once
+
+#include <string>
+
+#include "core/clock/clock.h"
+#include "core/dns/resolver.h"
+#include "core/gate/connection.h"
+#include "core/gate/plan.h"
+#include "core/tls/tls_client.h"
+
+namespace postern {
+
+// Thread-safe; borrows its parts.
+class Connector {
+ public:
+  Connector(Resolver& resolver, const TlsClient& tls, const Clock& clock,
+            std::string helo)
+      : resolver_(resolver), tls_(tls), clock_(clock), helo_(std::move(helo)) {}
+
+  Connection Connect(const Plan& plan, const HostPlan& host,
+                     const IpAddress& address, const ConnectRequest& request,
+                     Deadline deadline) const;
+
+ private:
+  SessionOptions OptionsFor(const Plan& plan, const HostPlan& host,
+                            const ConnectRequest& request) const;
+  // Hello and, where the plan and the server want it, STARTTLS. A failure is
+  // in the connection's verdict.
+  bool Negotiate(const HostPlan& host, const ConnectRequest& request,
+                 Connection& connection, Deadline deadline) const;
+  std::optional<Domain> ConfirmedPtr(const IpAddress& address,
+                                     Deadline deadline) const;
+
+  Resolver& resolver_;
+  const TlsClient& tls_;
+  const Clock& clock_;
+  std::string helo_;
+};
+
+}  // namespace postern

@@ -1,0 +1,36 @@
+#include "core/gate/gate.h"
+
+#include <exception>
+#include <utility>
+
+namespace postern {
+
+Gate::Gate(Parts parts)
+    : left_out_(std::move(parts.left_out)),
+      planner_(parts.store, parts.router, parts.sources, left_out_,
+               parts.clock),
+      connector_(parts.resolver, parts.tls, parts.clock,
+                 std::move(parts.helo)) {}
+
+Planned Gate::MakePlan(const HostName& recipient, const NextHop& hop,
+                       Deadline deadline) {
+  try {
+    return planner_.MakePlan(recipient, hop, deadline);
+  } catch (const std::exception& e) {
+    return DeferFor(Error(Reason::kInternal, e.what()));
+  }
+}
+
+Connection Gate::Connect(const Plan& plan, const HostPlan& host,
+                         const IpAddress& address,
+                         const ConnectRequest& request, Deadline deadline) {
+  try {
+    return connector_.Connect(plan, host, address, request, deadline);
+  } catch (const std::exception& e) {
+    Connection failed;
+    failed.verdict = DeferFor(Error(Reason::kInternal, e.what()));
+    return failed;
+  }
+}
+
+}  // namespace postern

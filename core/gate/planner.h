@@ -1,0 +1,49 @@
+// core/gate/planner.h
+//
+// Planner: from a recipient's domain and a next hop to the plan. All DNS, store
+// and file work of a delivery that can be done before connecting happens here.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/gate/plan.h"
+#include "core/policy/policy_source.h"
+#include "core/policy/served_policy.h"
+#include "core/route/router.h"
+
+namespace postern {
+
+// Thread-safe; borrows its parts.
+class Planner {
+ public:
+  Planner(PolicyStore& store, Router& router,
+          std::span<PolicySource* const> sources,
+          std::span<const std::string> left_out, const Clock& clock)
+      : store_(store),
+        router_(router),
+        sources_(sources),
+        left_out_(left_out),
+        clock_(clock) {}
+
+  Planned MakePlan(const HostName& recipient, const NextHop& hop,
+                   Deadline deadline);
+
+ private:
+  Result<ServedPolicy> PolicyFor(const HostName& recipient, TimePoint now);
+  // The hosts of all hops, in their order; a failure only if no hop has any.
+  std::variant<Route, RouteFailure> FindHosts(std::span<const NextHop> hops,
+                                              Family family, Deadline deadline);
+  std::vector<HostPlan> PlanHosts(const Destination& destination,
+                                  const std::vector<HostFacts>& hosts,
+                                  Deadline deadline);
+
+  PolicyStore& store_;
+  Router& router_;
+  std::span<PolicySource* const> sources_;
+  std::span<const std::string> left_out_;
+  const Clock& clock_;
+};
+
+}  // namespace postern
