@@ -1,35 +1,64 @@
-# postern_test(NAME SOURCES ... LIBS ...): a GoogleTest executable and its ctest
-# entry. postern_fuzz(NAME SOURCE LIBS ...): a libFuzzer target over the seeds in
-# tests/fuzz/seeds/NAME. postern_bench(NAME SOURCES ... LIBS ...): a Google
-# Benchmark executable.
+# How tests are declared, so that ctest in the asan build runs all of them:
+#
+#   postern_test(NAME [THREADED] SOURCES ... LIBS ...)
+#       a GoogleTest executable. THREADED ones run under TSan as well, from the
+#       tsan build (POSTERN_TSAN_DIR).
+#   postern_fuzz(NAME SOURCE ... LIBS ...)
+#       a libFuzzer target with seeds in tests/fuzz/seeds/NAME, built by the fuzz
+#       preset and run for a while from there (POSTERN_FUZZ_DIR).
+#   postern_bench(NAME SOURCES ... LIBS ...)
+#       a Google Benchmark executable of the bench preset; never a test.
+set(POSTERN_RELEASE_DIR "" CACHE PATH "The release build, for the lab's tests")
+set(POSTERN_FUZZ_DIR "" CACHE PATH "The fuzz build, to run its targets")
+set(POSTERN_TSAN_DIR "" CACHE PATH "The tsan build, to run its tests")
+set(POSTERN_FUZZ_SECONDS 15 CACHE STRING "How long each fuzz target runs")
+
 if(POSTERN_TESTS)
   find_package(GTest REQUIRED)
 endif()
 if(POSTERN_BENCH)
   find_package(benchmark REQUIRED)
 endif()
+add_custom_target(threaded_tests)
 
 function(postern_test name)
   if(NOT POSTERN_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "THREADED" "" "SOURCES;LIBS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gtest_main
     postern::build_flags)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  if(ARG_THREADED)
+    add_dependencies(threaded_tests ${name})
+    if(POSTERN_TSAN_DIR)
+      file(RELATIVE_PATH here ${PROJECT_BINARY_DIR} ${CMAKE_CURRENT_BINARY_DIR})
+      add_test(NAME tsan_${name} COMMAND ${POSTERN_TSAN_DIR}/${here}/${name})
+      set_tests_properties(tsan_${name} PROPERTIES TIMEOUT 600)
+    endif()
+  endif()
 endfunction()
 
 function(postern_fuzz name)
-  if(NOT POSTERN_FUZZ)
-    return()
-  endif()
   cmake_parse_arguments(ARG "" "SOURCE" "LIBS" ${ARGN})
-  add_executable(${name} ${ARG_SOURCE})
-  target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
-  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-  target_link_libraries(${name} PRIVATE ${ARG_LIBS} postern::build_flags)
+  if(POSTERN_FUZZ)
+    add_executable(${name} ${ARG_SOURCE})
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_libraries(${name} PRIVATE ${ARG_LIBS} postern::build_flags)
+  elseif(POSTERN_FUZZ_DIR)
+    file(RELATIVE_PATH here ${PROJECT_BINARY_DIR} ${CMAKE_CURRENT_BINARY_DIR})
+    set(corpus ${CMAKE_CURRENT_BINARY_DIR}/corpus/${name})
+    file(MAKE_DIRECTORY ${corpus})
+    # What it finds new goes into the build tree; the seeds stay as they are.
+    add_test(NAME ${name} COMMAND ${POSTERN_FUZZ_DIR}/${here}/${name}
+      -max_total_time=${POSTERN_FUZZ_SECONDS} -timeout=10 -rss_limit_mb=2048
+      -max_len=65536 -print_final_stats=1 -verbosity=0
+      ${corpus} ${PROJECT_SOURCE_DIR}/tests/fuzz/seeds/${name})
+    set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  endif()
 endfunction()
 
 function(postern_bench name)
