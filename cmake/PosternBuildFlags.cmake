@@ -1,5 +1,6 @@
 # postern::build_flags: warnings, hardening and sanitizers, in one place. Every
-# target of ours links it PRIVATE; nothing sets CMAKE_CXX_FLAGS.
+# target of ours links it PRIVATE; nothing sets CMAKE_CXX_FLAGS. A target with
+# the property POSTERN_STATIC is linked without any shared library.
 add_library(postern_build_flags INTERFACE)
 add_library(postern::build_flags ALIAS postern_build_flags)
 
@@ -10,7 +11,7 @@ target_compile_options(postern_build_flags INTERFACE
   $<$<BOOL:${POSTERN_WERROR}>:-Werror>)
 target_link_options(postern_build_flags INTERFACE
   -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
-  $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-pie>)
+  $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:$<IF:$<BOOL:$<TARGET_PROPERTY:POSTERN_STATIC>>,-static-pie,-pie>>)
 
 # glibc's checks need optimisation, and the sanitizers do the same work better.
 if(NOT POSTERN_SANITIZE)

@@ -207,6 +207,12 @@ constexpr std::array kReasons{
     ReasonInfo{kServiceBusy, "service-busy", "4.3.2", "",
                "the service has all hands full",
                "raise worker-threads, or lower the MTA's concurrency"},
+    ReasonInfo{kServiceStopping, "service-stopping", "4.3.2", "",
+               "the service is shutting down", "retried"},
+    ReasonInfo{kClientNotAllowed, "client-not-allowed", "4.3.5", "",
+               "this user may not use this door of the service",
+               "run the client as one of the users that postern.conf names for "
+               "the door"},
     ReasonInfo{kSpoolFull, "spool-full", "4.3.1", "",
                "the message cannot be spooled", "make room in the spool"},
     ReasonInfo{kClientGone, "client-gone", "4.3.0", "",

@@ -80,6 +80,8 @@ enum class Reason : std::uint8_t {
   kTooManyRecipients,
   kServiceUnavailable,
   kServiceBusy,
+  kServiceStopping,
+  kClientNotAllowed,
   kSpoolFull,
   kClientGone,
   kDeadlineExceeded,
