@@ -1,0 +1,255 @@
+#include "core/config/settings_table.h"
+
+#include <array>
+#include <type_traits>
+
+#include "core/config/values.h"
+
+namespace postern {
+namespace {
+
+using Values = std::span<const std::string>;
+
+// The last one given counts, as the last of several lines would be read.
+const std::string& One(Values values) { return values.back(); }
+
+template <auto kField>
+Status SetText(Settings& settings, Values values) {
+  settings.*kField = One(values);
+  return {};
+}
+
+template <auto kField>
+Status SetNeeded(Settings& settings, Values values) {
+  if (One(values).empty()) {
+    return Error(Reason::kRequestInvalid, "must not be empty");
+  }
+  settings.*kField = One(values);
+  return {};
+}
+
+template <auto kField>
+Status SetPath(Settings& settings, Values values) {
+  if (!One(values).starts_with('/')) {
+    return Error(Reason::kRequestInvalid,
+                 "'" + One(values) + "' is not an absolute path");
+  }
+  settings.*kField = One(values);
+  return {};
+}
+
+template <auto kField>
+Status SetWords(Settings& settings, Values values) {
+  settings.*kField = SplitWords(values);
+  return {};
+}
+
+// Each value is one item, spaces and all.
+template <auto kField>
+Status SetLines(Settings& settings, Values values) {
+  (settings.*kField).clear();
+  for (const std::string& value : values) {
+    if (!value.empty()) (settings.*kField).push_back(value);
+  }
+  return {};
+}
+
+template <auto kField>
+Status SetSwitch(Settings& settings, Values values) {
+  const Result<bool> value = ParseSwitch(One(values));
+  if (!value) return value.error();
+  settings.*kField = *value;
+  return {};
+}
+
+template <auto kField>
+Status SetSize(Settings& settings, Values values) {
+  const Result<std::size_t> value = ParseSize(One(values));
+  if (!value) return value.error();
+  settings.*kField = *value;
+  return {};
+}
+
+template <auto kField>
+Status SetTimeout(Settings& settings, Values values) {
+  const Result<std::chrono::seconds> value = ParseDuration(One(values));
+  if (!value) return value.error();
+  settings.timeouts.*kField = *value;
+  return {};
+}
+
+template <auto kField>
+Status SetRetention(Settings& settings, Values values) {
+  const Result<std::chrono::seconds> value = ParseDuration(One(values));
+  if (!value) return value.error();
+  settings.*kField = std::chrono::ceil<std::chrono::hours>(*value);
+  return {};
+}
+
+Status SetThreads(Settings& settings, Values values) {
+  const Result<std::size_t> value = ParseCount(One(values), 1, 10'000);
+  if (!value) return value.error();
+  settings.worker_threads = static_cast<unsigned>(*value);
+  return {};
+}
+
+template <auto kField, typename Item>
+Status SetParsed(Settings& settings, Values values) {
+  (settings.*kField).clear();
+  for (const std::string& word : SplitWords(values)) {
+    const Result<Item> item = Item::Parse(word);
+    if (!item) return item.error();
+    (settings.*kField).push_back(*item);
+  }
+  return {};
+}
+
+DoorSettings& DoorNamed(Settings& settings, std::string_view name) {
+  for (DoorSettings& door : settings.doors) {
+    if (door.name == name) return door;
+  }
+  settings.doors.push_back({std::string(name), {}, {}});
+  return settings.doors.back();
+}
+
+Status SetDoorPath(Settings& settings, std::string_view name, Values values) {
+  if (One(values).empty()) {
+    return Error(Reason::kRequestInvalid, "must not be empty");
+  }
+  DoorNamed(settings, name).path = One(values);
+  return {};
+}
+
+Status SetDoorUsers(Settings& settings, std::string_view name, Values values) {
+  DoorNamed(settings, name).users = SplitWords(values);
+  return {};
+}
+
+using S = Settings;
+using T = TimeoutSettings;
+
+constexpr std::array kRows{
+    SettingRow{{"author-store", "/var/lib/postern/private/author.db", "PATH",
+                "What administrators write: lines, pins, anchors, history. "
+                "Only pin-admin, run as root, opens it."},
+               SetPath<&S::author_store>},
+    SettingRow{{"snapshot", "/var/lib/postern/policy.db", "PATH",
+                "The published policy that the service reads."},
+               SetPath<&S::snapshot>},
+    SettingRow{{"state", "/var/lib/postern/state/state.db", "PATH",
+                "What the service has seen: observations and verdicts."},
+               SetPath<&S::state_store>},
+    SettingRow{{"user", "postern", "USER",
+                "The service runs as this user; pin-admin becomes it before it "
+                "talks to the network."},
+               SetNeeded<&S::user>},
+    SettingRow{
+        {"group", "postern", "GROUP", "The group that may read the snapshot."},
+        SetNeeded<&S::group>},
+    SettingRow{{"socket-directory", "/run/postern", "PATH",
+                "Where the sockets lie whose door-… is a bare name."},
+               SetPath<&S::socket_directory>},
+    SettingRow{{"door-pipe", "pipe", "NAME",
+                "The socket of postern-transport: a name in socket-directory "
+                "or an absolute path."},
+               [](S& s, Values v) { return SetDoorPath(s, "pipe", v); }},
+    SettingRow{{"pipe-users", "postern-client", "USERS",
+                "Who may hand over mail there: names or numbers. It is the "
+                "user= of the pipe transport."},
+               [](S& s, Values v) { return SetDoorUsers(s, "pipe", v); }},
+    SettingRow{{"door-query", "query", "NAME",
+                "The socket of explain, probe and check."},
+               [](S& s, Values v) { return SetDoorPath(s, "query", v); }},
+    SettingRow{{"query-users", "root postern", "USERS", "Who may ask there."},
+               [](S& s, Values v) { return SetDoorUsers(s, "query", v); }},
+    SettingRow{{"spool-directory", "/var/spool/postern", "PATH",
+                "Messages on their way lie here, in files without a name."},
+               SetPath<&S::spool_directory>},
+    SettingRow{{"spool-limit", "2G", "SIZE",
+                "All messages on their way together; beyond it mail is "
+                "deferred."},
+               SetSize<&S::spool_limit>},
+    SettingRow{{"max-message-size", "200M", "SIZE",
+                "One message; a larger one is deferred. Not below the MTA's "
+                "own limit."},
+               SetSize<&S::max_message_size>},
+    SettingRow{{"worker-threads", "100", "NUMBER",
+                "Deliveries at a time. Not below the MTA's process limit for "
+                "the transport."},
+               SetThreads},
+    SettingRow{{"verifiers", "pin webpki", "NAMES",
+                "The verifiers in use, in the order in which they are asked; "
+                "'pin-admin plugins' lists them. A level that needs another "
+                "defers."},
+               SetWords<&S::verifiers>},
+    SettingRow{{"leave-out", "", "NAMES",
+                "Published sources that auto does without: dane, mta-sts. With "
+                "both left out, auto is its floor."},
+               SetWords<&S::leave_out>},
+    SettingRow{{"trust-directory", "/etc/ssl/certs", "PATH",
+                "The trusted authorities: a hashed directory."},
+               SetPath<&S::trust_directory>},
+    SettingRow{{"dns-forwarders", "", "ADDRESSES",
+                "Resolvers to ask, ADDRESS or ADDRESS@PORT; empty: those of "
+                "/etc/resolv.conf. Answers are validated here in any case."},
+               SetWords<&S::dns_forwarders>},
+    SettingRow{{"dns-trust-anchor", "/usr/share/dns/root.key", "PATH",
+                "The DNSSEC trust anchor."},
+               SetPath<&S::dns_trust_anchor>},
+    SettingRow{{"dns-options", "", "OPTION",
+                "A libunbound option, 'name: value', as in unbound.conf; may "
+                "be repeated. For laboratories."},
+               SetLines<&S::dns_options>},
+    SettingRow{{"helo-name", "", "NAME",
+                "What is said in EHLO; empty: this host's full name."},
+               SetText<&S::helo_name>},
+    SettingRow{{"own-names", "", "NAMES",
+                "MX names, besides helo-name, that are this host: mail to "
+                "itself would loop."},
+               SetParsed<&S::own_names, Domain>},
+    SettingRow{{"own-addresses", "", "ADDRESSES",
+                "Addresses of this host that its interfaces don't show (NAT)."},
+               SetParsed<&S::own_addresses, IpAddress>},
+    SettingRow{{"probe-private-addresses", "no", "yes|no",
+                "Whether probes may go to private and loopback addresses."},
+               SetSwitch<&S::probe_private_addresses>},
+    SettingRow{{"connect-timeout", "30s", "TIME", "For a TCP connection."},
+               SetTimeout<&T::connect>},
+    SettingRow{{"command-timeout", "5m", "TIME",
+                "For the reply to a command, the greeting, the handshake."},
+               SetTimeout<&T::command>},
+    SettingRow{{"data-timeout", "3m", "TIME", "For each block of the message."},
+               SetTimeout<&T::data>},
+    SettingRow{{"dot-timeout", "10m", "TIME",
+                "For the reply to the end of the message."},
+               SetTimeout<&T::dot_reply>},
+    SettingRow{{"total-timeout", "50m", "TIME",
+                "For one delivery with all its hosts; at most 55m, for pipe(8) "
+                "bounces the mail after its time_limit of an hour."},
+               SetTimeout<&T::total>},
+    SettingRow{{"dns-timeout", "10s", "TIME", "For one DNS question."},
+               SetTimeout<&T::dns>},
+    SettingRow{{"probe-timeout", "60s", "TIME",
+                "For one connection that is made only to look."},
+               SetTimeout<&T::probe>},
+    SettingRow{{"verdict-retention", "30d", "TIME",
+                "How long verdicts and their evidence are kept."},
+               SetRetention<&S::verdict_retention>},
+    SettingRow{{"observation-retention", "400d", "TIME",
+                "How long a key is remembered that is no longer seen."},
+               SetRetention<&S::observation_retention>},
+};
+
+constexpr auto kInfos = [] {
+  std::array<SettingInfo, kRows.size()> infos{};
+  for (std::size_t i = 0; i < kRows.size(); ++i) infos[i] = kRows[i].info;
+  return infos;
+}();
+
+}  // namespace
+
+std::span<const SettingRow> SettingRows() { return kRows; }
+
+std::span<const SettingInfo> AllSettings() { return kInfos; }
+
+}  // namespace postern
