@@ -18,8 +18,8 @@ namespace postern {
 std::string AuditLine(const SessionRecord& record);
 
 // `text` as a value: as it is where it consists of harmless characters,
-// otherwise in quotes with \" \\ and \xNN; cut at `limit` octets of input,
-// which an ellipsis marks.
+// otherwise in quotes with \" \\ and \xNN; cut at about `limit` octets of
+// output, which an ellipsis marks.
 std::string AuditValue(std::string_view text, std::size_t limit = 256);
 
 // The process's connection to syslog(3), facility mail. Made once, in main().
