@@ -10,6 +10,7 @@
 // thread-safe: one worker owns a session.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -21,30 +22,41 @@
 #include "core/names/ip_address.h"
 #include "core/outcome/result.h"
 #include "core/smtp/message.h"
+#include "core/smtp/smtp_reply.h"
+#include "core/tls/socket_wait.h"
 #include "core/tls/tls_client.h"
 #include "core/tls/tls_evidence.h"
 
 namespace postern {
 
-struct SmtpReply {
-  int code = 0;
-  std::string enhanced;            // "5.1.1" if the server gave one
-  std::vector<std::string> lines;  // without code; control characters removed
-  // "550 5.1.1 no such user", lines joined by "; ", at most 400 octets.
-  std::string Text() const;
-};
+// Where a session failed. The caller learns from it what the failure says about
+// the host: kConnect that it can't be reached, kHandshake that its TLS is broken.
+enum class SmtpStep { kConnect, kHandshake, kGreeting, kHello, kStartTls, kReset };
 
 // Why a step failed; with the server's reply where there was one.
 struct SmtpFailure {
   Error error;
   std::optional<SmtpReply> reply;
+  SmtpStep step = SmtpStep::kConnect;
 };
 using SmtpStatus = std::optional<SmtpFailure>;  // nothing: success
 
-// Who waits for the result. When the peer of `hangup_fd` is gone, every wait
-// before the final dot ends with kClientGone; after it nothing does.
-struct Cancellation {
-  int hangup_fd = -1;
+// How long one step may take, whatever the caller's deadline leaves (RFC 5321
+// section 4.5.3.2). For a whole reply, so that a server that drips octets gains
+// nothing by it.
+struct SmtpTimeouts {
+  std::chrono::milliseconds connect = std::chrono::seconds(30);
+  std::chrono::milliseconds handshake = std::chrono::seconds(60);
+  std::chrono::milliseconds greeting = std::chrono::minutes(5);
+  std::chrono::milliseconds hello = std::chrono::minutes(5);
+  std::chrono::milliseconds starttls = std::chrono::minutes(2);
+  std::chrono::milliseconds mail = std::chrono::minutes(5);
+  std::chrono::milliseconds rcpt = std::chrono::minutes(5);
+  std::chrono::milliseconds data = std::chrono::minutes(2);
+  std::chrono::milliseconds block = std::chrono::minutes(3);  // of the message
+  std::chrono::milliseconds dot = std::chrono::minutes(10);
+  std::chrono::milliseconds reset = std::chrono::seconds(20);
+  std::chrono::milliseconds quit = std::chrono::seconds(3);
 };
 
 struct SessionOptions {
@@ -54,16 +66,19 @@ struct SessionOptions {
   std::optional<IpAddress> source;
   TlsParameters tls;                // SNI, protocols, ciphers
   Cancellation cancellation;
+  SmtpTimeouts timeouts;
 };
 
 // What the server answered to one recipient, and to the message.
 struct SendResult {
-  // In the order of the envelope. A recipient is delivered only if its own
-  // reply and the one to the final dot were 2xx.
+  // In the order of the envelope; shorter where it ended before the others got
+  // an answer, empty where MAIL was refused. A recipient is delivered only if
+  // its own reply and the one to the final dot were 2xx.
   std::vector<SmtpReply> recipients;
   std::optional<SmtpReply> mail, data, dot;
-  // Network, timeout, cancellation, local trouble. With `dot_sent` the server
-  // may have taken the message (RFC 5321 section 4.5.3.2.6).
+  // Network, timeout, cancellation, local trouble, a 421, or what the EHLO
+  // rules out (kMessageTooBig, kSmtputf8NotSupported). With `dot_sent` the
+  // server may have taken the message (RFC 5321 section 4.5.3.2.6).
   std::optional<Error> failure;
   bool dot_sent = false;
 };
@@ -73,7 +88,8 @@ class SmtpSession {
   virtual ~SmtpSession() = default;
 
   // TCP connect, TLS if wrapper, greeting. The handshake's failure is in the
-  // SmtpFailure; the evidence of a successful one in evidence().
+  // SmtpFailure; the evidence of a successful one in evidence(). A greeting of
+  // 4xx or 5xx is kGreetingRefused.
   static std::variant<std::unique_ptr<SmtpSession>, SmtpFailure> Open(
       const IpAddress& address, Port port, const SessionOptions& options,
       const TlsClient& tls, Deadline deadline);
@@ -81,15 +97,23 @@ class SmtpSession {
   // EHLO (or HELO, if allowed). Forgets what an earlier one said.
   virtual SmtpStatus Hello(Deadline deadline) = 0;
   virtual bool offers_starttls() const = 0;
-  // STARTTLS and the handshake; refuses octets pipelined before it. Afterwards
-  // the caller judges evidence() and calls Hello() again, or Quit().
+  // STARTTLS and the handshake. kStarttlsNotSupported where it isn't offered,
+  // kStarttlsRefused where the answer is not 220, kTlsPlaintextInjected for
+  // octets pipelined before the handshake. Afterwards everything that the
+  // server said is forgotten: the caller judges evidence() and calls Hello()
+  // again, or Quit(). After a failed handshake only Quit() is left.
   virtual SmtpStatus StartTls(Deadline deadline) = 0;
   virtual bool encrypted() const = 0;
   // Without TLS: no protocol, no chain.
   virtual const TlsEvidence& evidence() const = 0;
 
   // MAIL, RCPT, DATA, message, final dot; pipelined where offered. Refuses
-  // before MAIL what the EHLO rules out: SIZE (kMessageTooBig), SMTPUTF8.
+  // before MAIL what the EHLO rules out: SIZE (kMessageTooBig), SMTPUTF8 for a
+  // non-ASCII address. A UTF-8 header alone is sent with SMTPUTF8 where that is
+  // offered and as it is elsewhere, as MTAs have always done. An address that
+  // isn't one ("a@b>\r\nDATA") is kRequestInvalid. Where no recipient was
+  // accepted nothing of the message leaves; a server that says 354 all the same
+  // sees the connection close, not an empty message.
   virtual SendResult Send(const Envelope& envelope, const Message& message,
                           Deadline deadline) = 0;
   // RSET, before a kept connection is used again.

@@ -1,0 +1,60 @@
+// core/smtp/stream.h
+//
+// Stream: the octets of one connection, plain at first, perhaps TLS later. Owns
+// the socket. Every call ends by its deadline or when the caller is gone. Not
+// thread-safe. For this room only.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "core/clock/clock.h"
+#include "core/names/ip_address.h"
+#include "core/outcome/result.h"
+#include "core/tls/socket_wait.h"
+#include "core/tls/tls_client.h"
+
+namespace postern {
+
+class Stream {
+ public:
+  // kConnectionFailed or kConnectionTimeout; kClientGone.
+  static Result<std::unique_ptr<Stream>> Connect(
+      const IpAddress& address, Port port,
+      const std::optional<IpAddress>& source, Deadline deadline,
+      const Cancellation& cancellation);
+
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  ~Stream() { Close(); }
+
+  // The errors of TlsClient::Connect(). Once only.
+  Status StartTls(const TlsClient& client, const TlsParameters& parameters,
+                  Deadline deadline, const Cancellation& cancellation);
+  bool encrypted() const { return tls_ != nullptr; }
+  // Needs encrypted().
+  const TlsEvidence& evidence() const { return tls_->evidence(); }
+
+  // At least one octet, or 0 at the orderly end of the connection.
+  Result<std::size_t> Read(std::span<char> into, Deadline deadline,
+                           const Cancellation& cancellation);
+  // What has arrived already: nothing, an orderly end (0) or octets.
+  Result<std::optional<std::size_t>> TryRead(std::span<char> into);
+  Status Write(std::string_view octets, Deadline deadline,
+               const Cancellation& cancellation);
+
+  // close_notify, if it is TLS, and close.
+  void Close() noexcept;
+  bool closed() const { return fd_ < 0; }
+
+ private:
+  explicit Stream(int fd) : fd_(fd) {}
+  Result<std::optional<std::size_t>> TryReadPlain(std::span<char> into);
+
+  int fd_;
+  std::unique_ptr<TlsConnection> tls_;
+};
+
+}  // namespace postern
