@@ -1,0 +1,219 @@
+#include "core/gate/explain.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace postern {
+namespace {
+
+// Members stay in the order in which a reader wants them.
+using Json = nlohmann::ordered_json;
+
+std::string Dump(const Json& json) {
+  // ASCII, and never an exception for octets that are no UTF-8.
+  return json.dump(-1, ' ', true, Json::error_handler_t::replace);
+}
+
+std::string_view Text(Security security) {
+  switch (security) {
+    case Security::kSecure:
+      return "secure";
+    case Security::kBogus:
+      return "bogus";
+    case Security::kInsecure:
+      break;
+  }
+  return "insecure";
+}
+
+std::string_view Text(TlsUse use) {
+  switch (use) {
+    case TlsUse::kNever:
+      return "never";
+    case TlsUse::kOpportunistic:
+      return "opportunistic";
+    case TlsUse::kRequired:
+      break;
+  }
+  return "required";
+}
+
+std::string_view Text(Finding::State state) {
+  switch (state) {
+    case Finding::State::kSatisfied:
+      return "satisfied";
+    case Finding::State::kViolated:
+      return "violated";
+    case Finding::State::kUndecided:
+      break;
+  }
+  return "undecided";
+}
+
+Json ToJson(const Finding& finding) {
+  return {{"source", finding.source()},
+          {"state", Text(finding.state())},
+          {"reason", Describe(finding.reason()).token},
+          {"detail", finding.detail()},
+          {"hint", finding.hint()},
+          {"noteworthy", finding.noteworthy()}};
+}
+
+Json ToJson(const Error& error) {
+  const Verdict verdict = DeferFor(error);
+  return {{"reason", Describe(error.reason()).token},
+          {"status", verdict.status},
+          {"detail", error.detail()},
+          {"hint", verdict.hint}};
+}
+
+Json ToJson(const std::optional<Domain>& domain) {
+  return domain ? Json(domain->str()) : Json(nullptr);
+}
+
+Json ToJson(const Verdict& verdict) {
+  Json findings = Json::array();
+  for (const Finding& finding : verdict.findings) {
+    findings.push_back(ToJson(finding));
+  }
+  return {{"decision", ToString(verdict.decision)},
+          {"reason", Describe(verdict.reason).token},
+          {"status", verdict.status},
+          {"mx_host", verdict.mx_host},
+          {"address", verdict.address},
+          {"basis", ToString(verdict.basis)},
+          {"line", verdict.line},
+          {"origin", verdict.origin},
+          {"sentence", verdict.sentence},
+          {"hint", verdict.hint},
+          {"findings", std::move(findings)}};
+}
+
+Json ToJson(const std::vector<std::shared_ptr<const Verifier>>& verifiers) {
+  Json list = Json::array();
+  for (const auto& verifier : verifiers) {
+    list.push_back(
+        {{"source", verifier->name()}, {"what", verifier->Describe()}});
+  }
+  return list;
+}
+
+Json ToJson(const HostPlan& host) {
+  Json addresses = Json::array();
+  for (const IpAddress& address : host.facts.ips) {
+    addresses.push_back(address.str());
+  }
+  return {{"host", ToString(host.facts.host)},
+          {"port", host.facts.port.value},
+          {"preference", host.facts.preference},
+          {"mx_security", Text(host.facts.mx)},
+          {"address_security", Text(host.facts.address)},
+          {"addresses", std::move(addresses)},
+          {"expanded", ToJson(host.facts.expanded)},
+          {"failure",
+           host.facts.failure ? ToJson(*host.facts.failure) : Json(nullptr)},
+          {"refused", host.refused ? ToJson(*host.refused) : Json(nullptr)},
+          {"tls", Text(host.tls)},
+          {"wrapper", host.wrapper},
+          {"published", host.published},
+          {"requires", ToJson(host.verifiers)},
+          {"records", ToJson(host.recorded)},
+          {"servername", ToJson(host.servername)},
+          {"protocols", host.protocols},
+          {"ciphers", host.ciphers},
+          {"exclude", host.exclude},
+          {"needs_ptr", host.needs_ptr},
+          {"notes", host.notes}};
+}
+
+Json ToJson(const Plan& plan) {
+  Json hosts = Json::array();
+  for (const HostPlan& host : plan.hosts) hosts.push_back(ToJson(host));
+  const Destination& destination = plan.destination;
+  const auto& hop = plan.hop_policy;
+  return {{"recipient", ToString(destination.recipient)},
+          {"next_hop", destination.next_hop.str()},
+          {"own_mx", destination.own_mx},
+          {"line", Format(destination.policy.line)},
+          {"origin", destination.policy.origin},
+          {"hop_line", hop ? Json(Format(hop->line)) : Json(nullptr)},
+          {"hop_origin", hop ? Json(hop->origin) : Json(nullptr)},
+          {"mx_security", Text(plan.mx)},
+          {"digest", plan.digest},
+          {"valid_until", plan.valid_until == TimePoint{}
+                              ? Json(nullptr)
+                              : Json(FormatTime(plan.valid_until))},
+          {"hosts", std::move(hosts)}};
+}
+
+std::string Base64(const DerCertificate& octets) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  text.reserve((octets.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < octets.size(); i += 3) {
+    const std::size_t left = octets.size() - i;
+    std::uint32_t group = std::uint32_t{octets[i]} << 16;
+    if (left > 1) group |= std::uint32_t{octets[i + 1]} << 8;
+    if (left > 2) group |= octets[i + 2];
+    text += kDigits[group >> 18];
+    text += kDigits[(group >> 12) & 63];
+    text += left > 1 ? kDigits[(group >> 6) & 63] : '=';
+    text += left > 2 ? kDigits[group & 63] : '=';
+  }
+  return text;
+}
+
+Json ToJson(const ProbedAddress& probed) {
+  const Connection& found = probed.connection;
+  Json chain = Json::array();
+  for (const DerCertificate& der : found.evidence.chain()) {
+    chain.push_back(Base64(der));
+  }
+  return {{"host", ToString(probed.host)},
+          {"port", probed.port.value},
+          {"address", probed.address.str()},
+          {"starttls_offered", found.starttls_offered},
+          {"tls_failed", found.tls_failed},
+          {"protocol", found.evidence.protocol},
+          {"cipher", found.evidence.cipher},
+          {"server_name", found.evidence.server_name},
+          {"confirmed_ptr", ToJson(found.evidence.confirmed_ptr)},
+          {"chain", std::move(chain)},
+          {"verdict", ToJson(found.verdict)}};
+}
+
+Json ToJson(const Planned& planned) {
+  const Plan* plan = std::get_if<Plan>(&planned);
+  const Verdict* verdict = std::get_if<Verdict>(&planned);
+  return {{"plan", plan != nullptr ? ToJson(*plan) : Json(nullptr)},
+          {"verdict", verdict != nullptr ? ToJson(*verdict) : Json(nullptr)}};
+}
+
+}  // namespace
+
+std::string ExplainJson(const Planned& planned) {
+  return Dump(ToJson(planned));
+}
+
+std::string ProbeJson(const Planned& planned,
+                      std::span<const ProbedAddress> probed) {
+  Json json = ToJson(planned);
+  Json connections = Json::array();
+  for (const ProbedAddress& address : probed) {
+    connections.push_back(ToJson(address));
+  }
+  json["connections"] = std::move(connections);
+  return Dump(json);
+}
+
+std::string PlanJson(const Plan& plan) { return Dump(ToJson(plan)); }
+
+std::string VerdictJson(const Verdict& verdict) {
+  return Dump(ToJson(verdict));
+}
+
+}  // namespace postern
