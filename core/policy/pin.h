@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "core/clock/clock.h"
+#include "core/x509/digest.h"
 
 namespace postern {
 
@@ -18,8 +19,6 @@ enum class PinKind {
   kAny,   // either, as Postfix compares; by import
   kCa,    // a certificate of the verified path, in place of the trust store
 };
-
-enum class DigestAlgorithm { kSha256, kSha512, kSha1, kMd5 };
 
 enum class PinRole { kActive, kBackup };
 
