@@ -1,0 +1,91 @@
+"""Postfix with `postern-transport` as a pipe(8) transport: the sender under test."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from .. import logs
+from ..messages import Mail
+from ..postfix import DeliveryLine, Postfix
+from ..smtp_submit import Submitter
+
+PORT = 2525
+CONTROL = "control@sender.test"   # mail from here leaves by Postfix's own smtp(8)
+TIME_LIMIT = 3600
+
+
+class PostfixPipe:
+    """start(), submit(), attempts(), retry(), queued()."""
+
+    def __init__(self, directory: Path, transport: Path, scenarios, roots: Path):
+        self.postfix = Postfix(directory / "sender", "postfix")
+        self.transport, self.roots = transport, roots
+        self.hops = {s.domain: s.hop for s in scenarios if s.hop}
+
+    def start(self) -> None:
+        table = self.postfix.directory / "transport"
+        table.write_text(
+            "sender.test discard:\n"
+            + "".join(f"{domain} postern:{hop}\n" for domain, hop in self.hops.items()),
+            encoding="utf-8")
+        by_sender = self.postfix.directory / "by-sender"
+        by_sender.write_text(f"{CONTROL} smtp:\n", encoding="utf-8")
+        self.postfix.configure({
+            "myhostname": "mta.sender.test",
+            "mydestination": "",
+            "default_transport": "postern",
+            "relay_transport": "postern",
+            "transport_maps": f"texthash:{table}",
+            "sender_dependent_default_transport_maps": f"texthash:{by_sender}",
+            "postern_destination_recipient_limit": "1",
+            "postern_time_limit": str(TIME_LIMIT),
+            # Attempts are the test's to make.
+            "queue_run_delay": "1h", "minimal_backoff_time": "1h",
+            "maximal_backoff_time": "1h",
+            "smtp_tls_security_level": "may",
+            "smtp_tls_CAfile": str(self.roots),
+            "smtp_tls_loglevel": "1",
+            "smtp_dns_support_level": "enabled",
+            "smtpd_relay_restrictions": "permit_mynetworks, reject",
+        }, f"127.0.0.1:{PORT} inet n - n - - smtpd\n" + self._pipe())
+        self.postfix.start()
+
+    def _pipe(self) -> str:
+        return ("postern unix - n n - - pipe\n"
+                "  flags=q. eol=\\r\\n null_sender= user=postern-client\n"
+                f"  argv={self.transport} -- ${{nexthop}} ${{queue_id}} ${{sender}}"
+                " ${recipient}\n")
+
+    def submitter(self) -> Submitter:
+        return Submitter("127.0.0.1", PORT)
+
+    def submit(self, mail: Mail) -> str:
+        """The queue id under which the MTA now has the message."""
+        connection = self.submitter()
+        try:
+            reply = connection.submit(mail)
+        finally:
+            connection.close()
+        return re.search(r"queued as (\w+)", reply)[1]
+
+    def attempts(self, queue_id: str) -> list[DeliveryLine]:
+        return self.postfix.deliveries(queue_id)
+
+    def wait_attempt(self, queue_id: str, number: int, seconds: float) -> DeliveryLine:
+        """The outcome of the message's attempt `number`, counted from 1."""
+        return logs.until(lambda: self.attempts(queue_id)[number - 1:number], seconds,
+                          f"attempt {number} of {queue_id}")[0]
+
+    def retry(self, queue_id: str) -> None:
+        """Makes the MTA try that message again now."""
+        # The message lies in the deferred queue only a moment after its line is logged.
+        def in_deferred():
+            return list((self.postfix.queue / "deferred").glob(f"*/{queue_id}"))
+        logs.until(in_deferred, 20, f"{queue_id} is deferred")
+        self.postfix.command("postqueue", "-i", queue_id)
+
+    def queued(self) -> set[str]:
+        """The ids of all messages the MTA still holds."""
+        done = subprocess.run(["/usr/sbin/postqueue", "-c", str(self.postfix.config), "-j"],
+                              capture_output=True, text=True, check=True)
+        return set(re.findall(r'"queue_id": "(\w+)"', done.stdout))

@@ -1,0 +1,170 @@
+"""Reads scenarios.toml: which receivers there are, what is sent, what must come of it.
+
+The file names no mail server and no adapter: every adapter's test reads it. See
+its head for the meaning of the keys. Unknown keys are errors, so that a typing
+mistake can't weaken a test.
+"""
+
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+FILE = Path(__file__).resolve().parent.parent / "scenarios.toml"
+
+
+class ScenarioError(ValueError):
+    """The scenario file says something that can't be meant."""
+
+
+@dataclass
+class Receiver:
+    """One server: a real Postfix smtpd, or the scripted one where `script` is given."""
+    host: str
+    cert: str = "good"             # a recipe of pki.py
+    names: list = field(default_factory=list)  # of the certificate; default: the host
+    tls: str = "offer"             # offer | none | wrapper
+    port: int = 25
+    preference: int = 10
+    ptr: str = ""
+    sni_cert: str = ""             # presented where the client asks for `host`
+    script: dict | None = None
+    address: bool = True           # publish its A record
+    name: str = ""                 # in logs; filled in when read
+    ip: str = ""
+
+    @property
+    def scripted(self) -> bool:
+        return self.script is not None
+
+
+@dataclass
+class Expect:
+    """What must come of one step."""
+    result: str = "delivered"      # delivered | deferred | bounced
+    status: str = ""               # enhanced status code in the MTA's log
+    reason: str = ""               # reason token in the MTA's log
+    text: list = field(default_factory=list)     # further words in the MTA's log
+    # What the receivers saw: message (over TLS), message-clear, no-mail (they
+    # were spoken to, without MAIL), nothing (no connection), envelope (MAIL and
+    # perhaps RCPT, no DATA), data (a message was sent and refused).
+    seen: str = ""
+    by: str = ""                   # the only host that got the message
+    sni: str = ""                  # what the client asked for (scripted servers)
+
+
+@dataclass
+class Ask:
+    """A question to pin-admin after a step, and what its answer must hold."""
+    command: str = ""
+    contains: list = field(default_factory=list)
+    absent: list = field(default_factory=list)
+    exit: list = field(default_factory=list)     # allowed statuses; empty: any
+
+
+@dataclass
+class Step:
+    """What happens before another attempt of the same message, or of a new one."""
+    do: list = field(default_factory=list)       # "pin-server", "switch-to-backup", …
+    again: bool = False                          # retry the deferred message
+    expect: Expect = field(default_factory=Expect)
+    ask: list = field(default_factory=list)
+
+
+@dataclass
+class Scenario:
+    id: str
+    title: str
+    domain: str = ""
+    policy: list = field(default_factory=list)
+    pins: list = field(default_factory=list)     # tables: of, kind, role
+    receivers: list = field(default_factory=list)
+    at: str = ""                                 # use this host, defined elsewhere
+    zone: str = ""                               # "dead": nothing is published
+    hop: str = ""                                # the MTA's routing overridden
+    sender: str = "sender@sender.test"
+    recipient: str = ""                          # local part; default: the id
+    to_domain: str = ""                          # the domain as written in the address
+    body: str = "plain"
+    demo: str = ""                               # the demo's words for it
+    expect: Expect = field(default_factory=Expect)
+    ask: list = field(default_factory=list)
+    steps: list = field(default_factory=list)
+
+    @property
+    def row(self) -> int:
+        return int("".join(c for c in self.id.split("-")[0] if c.isdigit()))
+
+
+def _build(kind, table: dict, where: str):
+    known = {f.name for f in fields(kind)}
+    unknown = set(table) - known
+    if unknown:
+        raise ScenarioError(f"{where}: unknown key {', '.join(sorted(unknown))}")
+    return kind(**table)
+
+
+def _expect(table: dict, where: str) -> Expect:
+    made = _build(Expect, table, where)
+    if made.result not in ("delivered", "deferred", "bounced"):
+        raise ScenarioError(f"{where}: result = {made.result!r}")
+    if made.seen not in ("", "message", "message-clear", "no-mail", "nothing", "envelope",
+                         "data"):
+        raise ScenarioError(f"{where}: seen = {made.seen!r}")
+    return made
+
+
+def load(file: Path = FILE) -> list[Scenario]:
+    """All scenarios in the file's order, each receiver named and with an address."""
+    with open(file, "rb") as stream:
+        tables = tomllib.load(stream)
+    scenarios = [_scenario(dict(t)) for t in tables["scenario"]]
+    ids = [s.id for s in scenarios]
+    twice = {i for i in ids if ids.count(i) > 1}
+    if twice:
+        raise ScenarioError(f"used twice: {', '.join(sorted(twice))}")
+    _name_and_number(scenarios)
+    return scenarios
+
+
+def _scenario(table: dict) -> Scenario:
+    where = f"scenario {table.get('id')}"
+    raw_receivers = table.pop("receivers", None)
+    table["expect"] = _expect(table.get("expect", {}), where)
+    table["ask"] = [_build(Ask, a, where) for a in table.get("ask", [])]
+    table["steps"] = [
+        _build(Step, s | {"expect": _expect(s.get("expect", {}), where),
+                          "ask": [_build(Ask, a, where) for a in s.get("ask", [])]}, where)
+        for s in table.pop("step", [])]
+    made = _build(Scenario, table, where)
+    made.domain = made.domain or f"row{made.id}.test"
+    made.recipient = made.recipient or f"to-{made.id}"
+    if raw_receivers is None:
+        raw_receivers = [] if made.at or made.zone else [{}]
+    for index, raw in enumerate(raw_receivers):
+        raw = {"host": f"mx{index + 1 if index else ''}.{made.domain}",
+               "preference": 10 * (index + 1)} | raw
+        made.receivers.append(_build(Receiver, raw, where))
+    return made
+
+
+def _name_and_number(scenarios: list[Scenario]) -> None:
+    number = 0
+    for scenario in scenarios:
+        for index, receiver in enumerate(scenario.receivers):
+            receiver.name = f"r{scenario.id}" + (f"-{index + 1}" if index else "")
+            receiver.ip = f"198.18.{1 + number // 200}.{10 + number % 200}"
+            receiver.names = receiver.names or [receiver.host]
+            number += 1
+
+
+def select(scenarios: list[Scenario], only: list[str]) -> list[Scenario]:
+    """Those of the given ids ("3a") or rows ("3"); all, if none are given."""
+    if not only:
+        return scenarios
+    chosen = [s for s in scenarios if s.id in only or str(s.row) in only]
+    for wanted in only:
+        if not any(wanted in (s.id, str(s.row)) for s in scenarios):
+            raise ScenarioError(f"no such scenario: {wanted}")
+    # A scenario that uses another's host needs that one's receivers too; the
+    # world always builds all of them.
+    return chosen

@@ -1,0 +1,65 @@
+"""Brings the whole lab up, in order, and knows where everything is."""
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from . import scenarios as scenario_file
+from . import space
+from .adapters import make
+from .dns import Tree
+from .pki import Pki
+from .receivers import Receivers
+
+
+class World:
+    """DNS, authorities, receivers and the sender. The product is `product.py`'s."""
+
+    def __init__(self, adapter: str, transport: Path, home: Path = space.HOME):
+        self.home = home
+        self.scenarios = scenario_file.load()
+        self.pki = Pki(home / "pki")
+        self.tree = Tree(home / "dns")
+        receivers = [r for s in self.scenarios for r in s.receivers]
+        self.receivers = Receivers(home / "receivers", receivers, self.pki)
+        self.sender = make(adapter)(home, transport, self.scenarios, self.pki.roots_file)
+
+    def start(self, say=lambda text: None) -> None:
+        self._publish()
+        say("signing zones, making certificates, starting mail servers")
+        with ThreadPoolExecutor(3) as pool:
+            parts = [pool.submit(self.tree.start), pool.submit(self.receivers.start),
+                     pool.submit(self.sender.start)]
+            for part in parts:
+                part.result()
+
+    def _publish(self) -> None:
+        """Every scenario's MX, address and PTR records."""
+        hosts = {r.host: r for s in self.scenarios for r in s.receivers}
+        for scenario in self.scenarios:
+            if scenario.zone == "dead":
+                continue
+            for receiver in scenario.receivers:
+                self.tree.mx(scenario.domain, receiver.preference, receiver.host)
+            if scenario.at:
+                self.tree.mx(scenario.domain, 10, scenario.at)
+        for receiver in hosts.values():
+            self.tree.address(receiver.host, receiver.ip)
+            pointer = receiver.ptr or receiver.host
+            self.tree.pointer(receiver.ip, pointer)
+            if pointer != receiver.host:
+                self.tree.address(pointer, receiver.ip)
+
+    def receivers_of(self, scenario) -> list:
+        """The receivers that a scenario's mail may reach."""
+        if scenario.at:
+            return [self.receivers.by_host[scenario.at]]
+        return scenario.receivers
+
+    def keep_logs(self, into: Path) -> None:
+        """Copies the logs out of the namespace, for a person to read."""
+        into.mkdir(parents=True, exist_ok=True)
+        for file in sorted(self.home.rglob("*")):
+            if file.is_file() and (file.name in ("log", "syslog", "events.jsonl")
+                                   or file.suffix in (".log", ".err", ".cf", ".conf")):
+                shutil.copy(file, into / str(file.relative_to(self.home)).replace("/", "_"))
