@@ -22,7 +22,8 @@ bool IsPositive(const SmtpReply& reply) {
 
 // The whole delivery is over, not only this host.
 bool EndsDelivery(Reason reason) {
-  return reason == Reason::kClientGone || reason == Reason::kDeadlineExceeded ||
+  return reason == Reason::kClientGone || reason == Reason::kServiceStopping ||
+         reason == Reason::kDeadlineExceeded ||
          reason == Reason::kSpoolFull || reason == Reason::kInternal ||
          reason == Reason::kRequestInvalid;
 }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/tls/socket_wait.h"
+
 namespace postern {
 
 std::vector<ProbedAddress> ProbeHosts(Gate& gate, const Plan& plan,
@@ -22,10 +24,9 @@ std::vector<ProbedAddress> ProbeHosts(Gate& gate, const Plan& plan,
                                       deadline.Within(options.each));
       if (found.session) found.session->Quit();
       found.session.reset();
-      const bool gone = found.verdict.reason == Reason::kClientGone;
       probed.push_back(
           {host.facts.host, host.facts.port, address, std::move(found)});
-      if (gone) return probed;
+      if (IsCancelled(options.cancellation)) return probed;
     }
   }
   return probed;

@@ -1,8 +1,10 @@
 #include "core/service/call_pool.h"
 
-#include <sys/socket.h>
+#include <fcntl.h>
 
+#include <cerrno>
 #include <exception>
+#include <system_error>
 #include <utility>
 
 namespace postern {
@@ -21,13 +23,26 @@ void SendReply(int fd, const Reply& reply) {
 
 CallPool::CallPool(std::size_t workers, std::size_t queue, CallHandler handler)
     : workers_(workers), queue_limit_(queue), handler_(std::move(handler)) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) {
+    throw std::system_error(errno, std::system_category(), "pipe");
+  }
+  stop_reader_.Reset(ends[0]);
+  stop_writer_.Reset(ends[1]);
   threads_.reserve(workers_);
-  for (std::size_t i = 0; i < workers_; ++i) {
-    threads_.emplace_back([this] { Work(); });
+  try {
+    for (std::size_t i = 0; i < workers_; ++i) {
+      threads_.emplace_back([this] { Work(); });
+    }
+  } catch (...) {
+    Join();
+    throw;
   }
 }
 
-CallPool::~CallPool() {
+CallPool::~CallPool() { Join(); }
+
+void CallPool::Join() {
   static_cast<void>(Stop(Deadline::After({})));
   for (std::thread& thread : threads_) thread.join();
 }
@@ -36,8 +51,8 @@ bool CallPool::Submit(Call& call) {
   {
     const std::lock_guard lock(mutex_);
     const std::size_t idle = workers_ - busy_;
-    if (stopping_ || queue_.size() >= idle + queue_limit_) return false;
-    call.stopping = &stopping_;
+    if (!stop_writer_ || queue_.size() >= idle + queue_limit_) return false;
+    call.stop_fd = stop_reader_.get();
     queue_.push_back(std::move(call));
   }
   work_.notify_one();
@@ -47,10 +62,8 @@ bool CallPool::Submit(Call& call) {
 bool CallPool::Stop(Deadline deadline) {
   std::deque<Call> refused;
   std::unique_lock lock(mutex_);
-  stopping_ = true;
+  stop_writer_.Reset();
   refused.swap(queue_);
-  // Our receiving side only: the reply still goes out by the other.
-  for (const int fd : running_) shutdown(fd, SHUT_RD);
   lock.unlock();
   work_.notify_all();
   for (const Call& call : refused) {
@@ -68,20 +81,14 @@ CallPool::Load CallPool::load() const {
 void CallPool::Work() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    work_.wait(lock, [this] { return !stop_writer_ || !queue_.empty(); });
     if (queue_.empty()) return;
     Call call = std::move(queue_.front());
     queue_.pop_front();
     ++busy_;
-    const int fd = call.socket.get();
-    running_.insert(fd);
     lock.unlock();
     Answer(call);
-    lock.lock();
-    // Before the socket closes: its number may be another's right after.
-    running_.erase(fd);
-    lock.unlock();
-    call = Call{};
+    call = Call{};  // closes the connection
     lock.lock();
     --busy_;
     if (busy_ == 0) idle_.notify_all();

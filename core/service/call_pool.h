@@ -5,14 +5,12 @@
 // hears "busy" instead of waiting.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
 #include <mutex>
-#include <set>
 #include <thread>
 #include <vector>
 
@@ -27,13 +25,13 @@ namespace postern {
 struct Call {
   Request request;
   PeerCredentials peer;
-  // Connected to the client; the worker answers on it. Its hang-up (POLLRDHUP)
-  // means that the client is gone or that the service is stopping.
+  // Connected to the client; the worker answers on it. Hangs up (POLLHUP) when
+  // the client has gone.
   OwnedFd socket;
   OwnedFd passed;  // the descriptor sent with the request, if there was one
   std::chrono::steady_clock::time_point received_at;
-  // Set while the service stops. Outlives the call.
-  const std::atomic<bool>* stopping = nullptr;
+  // Hangs up (POLLHUP) when the service stops. Borrowed; outlives the call.
+  int stop_fd = -1;
 };
 
 // Answers a call, on a worker thread; several at a time. What it throws
@@ -43,6 +41,7 @@ using CallHandler = std::function<Reply(Call&)>;
 // Submit() from any thread; Stop() once.
 class CallPool {
  public:
+  // Throws std::system_error where threads or descriptors are lacking.
   CallPool(std::size_t workers, std::size_t queue, CallHandler handler);
   // Waits for running calls, however long they take: see Stop().
   ~CallPool();
@@ -53,9 +52,9 @@ class CallPool {
   // place in the queue; `call` is untouched.
   [[nodiscard]] bool Submit(Call& call);
 
-  // Refuses what is queued ("service-stopping"), makes the sockets of running
-  // calls look hung up, so that deliveries before the final dot give up, and
-  // waits for the rest. False: some still ran at the deadline.
+  // Refuses what is queued ("service-stopping"), makes stop_fd hang up, so that
+  // deliveries before the final dot give up, and waits for the rest. False: some
+  // still ran at the deadline.
   [[nodiscard]] bool Stop(Deadline deadline);
 
   struct Load {
@@ -64,16 +63,17 @@ class CallPool {
   Load load() const;
 
  private:
+  void Join();
   void Work();
   void Answer(Call& call);
 
   const std::size_t workers_, queue_limit_;
   const CallHandler handler_;
-  std::atomic<bool> stopping_{false};
+  OwnedFd stop_reader_;
   mutable std::mutex mutex_;
   std::condition_variable work_, idle_;
   std::deque<Call> queue_;       // guarded by mutex_
-  std::set<int> running_;        // sockets of running calls; guarded by mutex_
+  OwnedFd stop_writer_;          // closed once stopping; guarded by mutex_
   std::size_t busy_ = 0;         // guarded by mutex_
   std::vector<std::thread> threads_;
 };

@@ -52,13 +52,14 @@ using ServiceLog = std::function<void(std::string_view)>;
 
 class Service {
  public:
+  // Throws std::system_error where threads or descriptors are lacking.
   Service(std::vector<Door> doors, ServiceLog log);
   // Stops; waits for running calls without a bound.
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
-  // Clients are accepted from now on. Error: a thread can't be started.
+  // Clients are accepted from now on. Error: no thread can be started.
   [[nodiscard]] Status Start();
 
   // Accepts nobody any more, answers whoever waits with "service-stopping",

@@ -276,8 +276,8 @@ bool Transaction::CheckEarlyAnswer() {
 }
 
 void Transaction::SendDot() {
-  if (IsCancelled(connection_.options_.cancellation)) {
-    Fail({Reason::kClientGone, "whoever asked hung up before the final dot"});
+  if (const auto gone = WhyCancelled(connection_.options_.cancellation)) {
+    Fail(*gone);
     return;
   }
   if (deadline_.expired()) {

@@ -15,12 +15,24 @@ namespace {
 // half (`${readsocket}` does) and still wait for the answer.
 constexpr short kGone = POLLHUP | POLLERR | POLLNVAL;
 
+std::optional<Error> Gone(const pollfd& caller, const pollfd& stop) {
+  if ((caller.revents & kGone) != 0) {
+    return Error{Reason::kClientGone, "whoever asked has hung up"};
+  }
+  if ((stop.revents & kGone) != 0) return Error{Reason::kServiceStopping, ""};
+  return std::nullopt;
+}
+
 }  // namespace
 
+std::optional<Error> WhyCancelled(const Cancellation& cancellation) {
+  pollfd fds[2] = {{cancellation.hangup_fd, 0, 0}, {cancellation.stop_fd, 0, 0}};
+  if (poll(fds, 2, 0) <= 0) return std::nullopt;
+  return Gone(fds[0], fds[1]);
+}
+
 bool IsCancelled(const Cancellation& cancellation) {
-  if (cancellation.hangup_fd < 0) return false;
-  pollfd caller{cancellation.hangup_fd, 0, 0};
-  return poll(&caller, 1, 0) > 0 && (caller.revents & kGone) != 0;
+  return WhyCancelled(cancellation).has_value();
 }
 
 Status WaitForSocket(int fd, SocketReady what, Deadline deadline,
@@ -29,8 +41,9 @@ Status WaitForSocket(int fd, SocketReady what, Deadline deadline,
     const bool late = deadline.expired();
     const short wanted = what == SocketReady::kToRead ? POLLIN : POLLOUT;
     // poll(2) ignores a negative descriptor.
-    std::array<pollfd, 2> fds{pollfd{fd, wanted, 0},
-                              pollfd{cancellation.hangup_fd, 0, 0}};
+    std::array<pollfd, 3> fds{pollfd{fd, wanted, 0},
+                              pollfd{cancellation.hangup_fd, 0, 0},
+                              pollfd{cancellation.stop_fd, 0, 0}};
     const int count =
         poll(fds.data(), fds.size(), late ? 0 : deadline.poll_timeout());
     if (count < 0) {
@@ -39,9 +52,7 @@ Status WaitForSocket(int fd, SocketReady what, Deadline deadline,
                    std::string("cannot wait for the network: ") +
                        std::strerror(errno)};  // NOLINT(concurrency-mt-unsafe)
     }
-    if ((fds[1].revents & kGone) != 0) {
-      return Error{Reason::kClientGone, "whoever asked has hung up"};
-    }
+    if (std::optional<Error> gone = Gone(fds[1], fds[2])) return *gone;
     if (late) {
       return Error{Reason::kConnectionTimeout, "the server took too long"};
     }

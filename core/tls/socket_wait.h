@@ -5,19 +5,26 @@
 // comes through here. Free functions without state: any thread may call them.
 #pragma once
 
+#include <optional>
+
 #include "core/clock/clock.h"
 #include "core/outcome/result.h"
 
 namespace postern {
 
-// Who waits for the result. When the peer of `hangup_fd` is gone, every wait
-// before the final dot ends with kClientGone; after it nothing does. The
-// descriptor is borrowed; a half-closed peer still waits for its answer.
+// Who waits for the result, and who may call it off. When the peer of
+// `hangup_fd` is gone, every wait before the final dot ends with kClientGone;
+// when that of `stop_fd` is, the service stops, and they end with
+// kServiceStopping. After the dot nothing ends them. The descriptors are
+// borrowed; a half-closed peer still waits for its answer.
 struct Cancellation {
   int hangup_fd = -1;
+  int stop_fd = -1;
 };
 
-// True once the peer of `hangup_fd` has closed. Does not wait.
+// The Error with which waits would end now; nothing while all still want the
+// result. Does not wait.
+std::optional<Error> WhyCancelled(const Cancellation& cancellation);
 bool IsCancelled(const Cancellation& cancellation);
 
 enum class SocketReady { kToRead, kToWrite };
