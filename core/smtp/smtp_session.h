@@ -114,6 +114,9 @@ class SmtpSession {
   // isn't one ("a@b>\r\nDATA") is kRequestInvalid. Where no recipient was
   // accepted nothing of the message leaves; a server that says 354 all the same
   // sees the connection close, not an empty message.
+  // `deadline` ends with the final dot, which is not sent once it has passed or
+  // the caller is gone. From there the reply has SmtpTimeouts::dot of its own,
+  // so a caller with a budget for the whole keeps that much of it back.
   virtual SendResult Send(const Envelope& envelope, const Message& message,
                           Deadline deadline) = 0;
   // RSET, before a kept connection is used again.
