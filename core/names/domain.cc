@@ -130,8 +130,9 @@ Result<Domain> Domain::Parse(std::string_view text) {
     if (!fault.empty()) return Refuse(text, fault);
   }
   if (EndsLikeAnAddress(label)) {
-    return Refuse(text, "it looks like an IP address; addresses are written "
-                        "in brackets: [192.0.2.1]");
+    return Refuse(text,
+                  "it looks like an IP address; addresses are written "
+                  "in brackets: [192.0.2.1]");
   }
   return Domain(std::move(name));
 }

@@ -30,19 +30,20 @@ bool SamePrefix(const std::uint8_t* a, const std::uint8_t* b, int bits) {
 
 // IANA's special-purpose registries; nothing in them is a public mail server.
 constexpr std::array kPrivateV4{
-    Range{{0, 0, 0, 0}, 8},       Range{{10, 0, 0, 0}, 8},
-    Range{{100, 64, 0, 0}, 10},   Range{{127, 0, 0, 0}, 8},
-    Range{{169, 254, 0, 0}, 16},  Range{{172, 16, 0, 0}, 12},
-    Range{{192, 0, 0, 0}, 24},    Range{{192, 0, 2, 0}, 24},
-    Range{{192, 88, 99, 0}, 24},  Range{{192, 168, 0, 0}, 16},
-    Range{{198, 18, 0, 0}, 15},   Range{{198, 51, 100, 0}, 24},
-    Range{{203, 0, 113, 0}, 24},  Range{{224, 0, 0, 0}, 4},
+    Range{{0, 0, 0, 0}, 8},      Range{{10, 0, 0, 0}, 8},
+    Range{{100, 64, 0, 0}, 10},  Range{{127, 0, 0, 0}, 8},
+    Range{{169, 254, 0, 0}, 16}, Range{{172, 16, 0, 0}, 12},
+    Range{{192, 0, 0, 0}, 24},   Range{{192, 0, 2, 0}, 24},
+    Range{{192, 88, 99, 0}, 24}, Range{{192, 168, 0, 0}, 16},
+    Range{{198, 18, 0, 0}, 15},  Range{{198, 51, 100, 0}, 24},
+    Range{{203, 0, 113, 0}, 24}, Range{{224, 0, 0, 0}, 4},
     Range{{240, 0, 0, 0}, 4},
 };
 
 // Inside 2000::/3, the part of IPv6 that is public at all.
 constexpr std::array kPrivateV6{
-    Range{{0x20, 0x01, 0x00, 0x00}, 23},  // protocol assignments, Teredo, ORCHID
+    Range{{0x20, 0x01, 0x00, 0x00},
+          23},  // protocol assignments, Teredo, ORCHID
     Range{{0x20, 0x01, 0x0d, 0xb8}, 32},  // documentation
     Range{{0x3f, 0xff, 0x00, 0x00}, 20},  // documentation
 };
@@ -171,7 +172,8 @@ Result<IpNetwork> IpNetwork::Parse(std::string_view text) {
 bool IpNetwork::Contains(const IpAddress& address) const {
   if (address.is_v6() != address_.is_v6()) return false;
   const auto* a = reinterpret_cast<const std::uint8_t*>(address.bytes().data());
-  const auto* b = reinterpret_cast<const std::uint8_t*>(address_.bytes().data());
+  const auto* b =
+      reinterpret_cast<const std::uint8_t*>(address_.bytes().data());
   return SamePrefix(a, b, bits_);
 }
 

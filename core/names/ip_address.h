@@ -3,7 +3,8 @@
 // An IPv4 or IPv6 address, a port, and networks of addresses. Values, cheap to
 // copy and compare.
 //
-// Sources: RFC 5952 (text of IPv6 addresses), RFC 6890 (special-purpose ranges).
+// Sources: RFC 5952 (text of IPv6 addresses), RFC 6890 (special-purpose
+// ranges).
 #pragma once
 
 #include <array>

@@ -46,8 +46,7 @@ Result<HostName> ParseHost(std::string_view text) {
   const Result<IpAddress> address = IpAddress::Parse(text);
   // A mapped address is IPv4 by now, hence not is_v6().
   if (tagged && (!address || text.find(':') == std::string_view::npos)) {
-    return Error{Reason::kRequestInvalid,
-                 Quoted(text) + " is no IPv6 address"};
+    return Error{Reason::kRequestInvalid, Quoted(text) + " is no IPv6 address"};
   }
   if (address) return HostName(*address);
   Result<Domain> domain = Domain::Parse(text);
@@ -73,8 +72,9 @@ Result<NextHop> NextHop::Parse(std::string_view text) {
     return Error{Reason::kRequestInvalid,
                  "the next hop " + Quoted(text) + " has no closing bracket"};
   }
-  std::string_view rest =
-      end == std::string_view::npos ? "" : text.substr(end + (bracketed ? 1 : 0));
+  std::string_view rest = end == std::string_view::npos
+                              ? ""
+                              : text.substr(end + (bracketed ? 1 : 0));
   Port port;
   if (!rest.empty()) {
     if (rest.front() != ':') {

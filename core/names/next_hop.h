@@ -2,8 +2,8 @@
 //
 // NextHop: where the MTA wants the mail to go, in Postfix's notation: a domain
 // ("example.org", "example.org:2525": its MX hosts) or a bracketed host
-// ("[relay.example]", "[relay.example]:465", "[192.0.2.1]", "[IPv6:2001:db8::1]"
-// and "[2001:db8::1]:25": that host, no MX lookup).
+// ("[relay.example]", "[relay.example]:465", "[192.0.2.1]",
+// "[IPv6:2001:db8::1]" and "[2001:db8::1]:25": that host, no MX lookup).
 #pragma once
 
 #include <optional>

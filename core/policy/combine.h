@@ -15,12 +15,17 @@ namespace postern {
 
 // A level that needs a source which is not among `contributions`, is left out
 // or not built in, yields a refused plan (kVerifierNotBuiltIn), never a weaker
-// one. The exception is `auto` with the published sources left out
-// by name is its floor.
+// one. The exception is `auto`: a published source left out by name counts as
+// "nothing published", so with both left out `auto` is its floor.
+//
+// A refused plan carries its requirements all the same, for explain and for a
+// dry run. Where the line has mx=, an allowed host's facts.mx becomes kSecure.
 HostPlan Combine(const PolicyLine& line, const HostFacts& host,
                  std::span<const Contribution> contributions);
 
-// The domain's and the next hop's own line: both must hold. Pure.
+// Two plans for one host (the domain's line and the next hop's own): both must
+// hold, so whatever passes the result passes each of them. Facts are `a`'s.
+// Pure.
 HostPlan Both(HostPlan a, const HostPlan& b);
 
 }  // namespace postern

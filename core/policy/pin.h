@@ -23,7 +23,7 @@ enum class PinKind {
 enum class PinRole { kActive, kBackup };
 
 struct Pin {
-  std::string key;     // whose: a domain, ".parent" or a next hop, canonical
+  std::string key;  // whose: a domain, ".parent" or a next hop, canonical
   PinKind kind = PinKind::kSpki;
   DigestAlgorithm algorithm = DigestAlgorithm::kSha256;
   std::string digest;  // octets, as long as the algorithm has them

@@ -24,10 +24,10 @@ namespace postern {
 // to hold. The planner makes one for the domain's line and, where both must
 // hold, one for the next hop's.
 struct Destination {
-  HostName recipient;      // the recipient's domain, or an address literal
+  HostName recipient;  // the recipient's domain, or an address literal
   NextHop next_hop;
   ServedPolicy policy;
-  bool own_mx = true;      // the next hop is the domain's own MX
+  bool own_mx = true;  // the next hop is the domain's own MX
 };
 
 struct Contribution {
@@ -53,7 +53,8 @@ class BoundSource {
  public:
   virtual ~BoundSource() = default;
   // May ask DNS (TLSA), so it takes a deadline; never throws.
-  virtual Contribution ForHost(const HostFacts& host, Deadline deadline) const = 0;
+  virtual Contribution ForHost(const HostFacts& host,
+                               Deadline deadline) const = 0;
 
  protected:
   BoundSource() = default;

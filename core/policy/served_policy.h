@@ -1,8 +1,8 @@
 // core/policy/served_policy.h
 //
 // What the store says about one destination: the line that holds, the pins and
-// anchors it may use. PolicyStore is how the planner asks; core/store's snapshot
-// answers.
+// anchors it may use. PolicyStore is how the planner asks; core/store's
+// snapshot answers.
 #pragma once
 
 #include <optional>
@@ -37,9 +37,9 @@ struct PolicyRow {
 };
 
 struct ServedPolicy {
-  PolicyLine line;           // after exceptions
-  std::string origin;        // the key that held, and "exception" where one did
-  std::vector<Pin> pins;     // of every key that covers the destination
+  PolicyLine line;        // after exceptions
+  std::string origin;     // the key that held, and "exception" where one did
+  std::vector<Pin> pins;  // of every key that covers the destination
   std::vector<Anchor> anchors;
   // When the answer stops being valid by itself (an exception ends).
   std::optional<TimePoint> valid_until;
@@ -60,12 +60,20 @@ class PolicyStore {
 };
 
 // The recipient domain's line: exact, then the longest ".parent", then "*"
-// (kPolicyMissing without one). Pins are gathered from every key on that way
-// that covers the domain.
+// (kPolicyMissing without one). An exception, or a line with until=, holds
+// until its end and is not there from then on. Pins are gathered from the
+// domain and every ".parent" that covers it, whichever line holds; "*" has
+// none.
 Result<ServedPolicy> LookUpDomain(PolicyStore& store, const Domain& domain,
                                   TimePoint now);
 
-// The next hop's own line; nothing where it has none.
+// A recipient at an address literal: its "[address]" line, else "*".
+Result<ServedPolicy> LookUpLiteral(PolicyStore& store, const IpAddress& address,
+                                   TimePoint now);
+
+// The next hop's own line; nothing where it has none. "[host]:port" has only
+// that key; "domain:port" that key, else the domain's own or its longest
+// ".parent"; never "*".
 Result<std::optional<ServedPolicy>> LookUpNextHop(PolicyStore& store,
                                                   const NextHop& hop,
                                                   TimePoint now);

@@ -35,28 +35,51 @@ TEST(DomainTest, UnicodeBecomesALabels) {
 }
 
 TEST(DomainTest, GoesBackToUnicodeForPeople) {
-  EXPECT_EQ(Domain::Parse("xn--bcher-kva.example")->ToUnicode(), "bücher.example");
+  EXPECT_EQ(Domain::Parse("xn--bcher-kva.example")->ToUnicode(),
+            "bücher.example");
   EXPECT_EQ(Domain::Parse("plain.example")->ToUnicode(), "plain.example");
 }
 
 TEST(DomainTest, RefusesWhatIsNoName) {
   const std::string bad[] = {
-      "", ".", "..", "a..b", ".a", "a..", "-a.example", "a-.example", "a b",
-      "a,b", "*.example", "a@b", "a/b", "a:25", "[a]", "[192.0.2.1]",
-      "2001:db8::1", "a\0b"s, "mx.example\0"s, "a\nb", "xn--.example",
-      "xn--99999999.example", "xn--abc-.example", "b\xfc" "cher.example",
-      "a\xcc\x88\xff.example", "xn--ü.example",
-      std::string(64, 'a') + ".example", std::string(5000, 'a'),
+      "",
+      ".",
+      "..",
+      "a..b",
+      ".a",
+      "a..",
+      "-a.example",
+      "a-.example",
+      "a b",
+      "a,b",
+      "*.example",
+      "a@b",
+      "a/b",
+      "a:25",
+      "[a]",
+      "[192.0.2.1]",
+      "2001:db8::1",
+      "a\0b"s,
+      "mx.example\0"s,
+      "a\nb",
+      "xn--.example",
+      "xn--99999999.example",
+      "xn--abc-.example",
+      "b\xfc"
+      "cher.example",
+      "a\xcc\x88\xff.example",
+      "xn--ü.example",
+      std::string(64, 'a') + ".example",
+      std::string(5000, 'a'),
       std::string(1024, '.'),
   };
   for (const std::string& text : bad) EXPECT_EQ(Parsed(text), "error") << text;
 }
 
 TEST(DomainTest, RefusesEverythingThatLooksLikeAnAddress) {
-  for (const char* text :
-       {"192.0.2.1", "192.0.2.1.", "127.1", "1", "0x7f000001", "0x7f.1",
-        "mx.0x10", "example.7", "0x", "１９２.0.2.1", "192。0。2。1",
-        "192.0.2.①"}) {
+  for (const char* text : {"192.0.2.1", "192.0.2.1.", "127.1", "1",
+                           "0x7f000001", "0x7f.1", "mx.0x10", "example.7", "0x",
+                           "１９２.0.2.1", "192。0。2。1", "192.0.2.①"}) {
     EXPECT_EQ(Parsed(text), "error") << text;
   }
   EXPECT_EQ(Parsed("192.0.2.1.example"), "192.0.2.1.example");

@@ -43,14 +43,34 @@ TEST(IpAddressTest, RefusesEverythingElse) {
 }
 
 TEST(IpAddressTest, KnowsWhatNoPublicMailServerHas) {
-  for (const char* text :
-       {"0.0.0.0", "10.1.2.3", "100.64.0.1", "100.127.255.255", "127.0.0.1",
-        "127.255.0.1", "169.254.169.254", "172.16.0.1", "172.31.255.255",
-        "192.168.1.1", "192.0.2.1", "198.18.0.1", "224.0.0.1",
-        "255.255.255.255", "::", "::1", "fc00::1", "fd12::1", "fe80::1",
-        "ff02::1", "2001:db8::1", "2001::1", "::ffff:127.0.0.1",
-        "64:ff9b::7f00:1", "2002:7f00:1::", "2002:a00:1::", "100::1",
-        "::127.0.0.1"}) {
+  for (const char* text : {"0.0.0.0",
+                           "10.1.2.3",
+                           "100.64.0.1",
+                           "100.127.255.255",
+                           "127.0.0.1",
+                           "127.255.0.1",
+                           "169.254.169.254",
+                           "172.16.0.1",
+                           "172.31.255.255",
+                           "192.168.1.1",
+                           "192.0.2.1",
+                           "198.18.0.1",
+                           "224.0.0.1",
+                           "255.255.255.255",
+                           "::",
+                           "::1",
+                           "fc00::1",
+                           "fd12::1",
+                           "fe80::1",
+                           "ff02::1",
+                           "2001:db8::1",
+                           "2001::1",
+                           "::ffff:127.0.0.1",
+                           "64:ff9b::7f00:1",
+                           "2002:7f00:1::",
+                           "2002:a00:1::",
+                           "100::1",
+                           "::127.0.0.1"}) {
     EXPECT_TRUE(IpAddress::Parse(text)->is_private()) << text;
   }
   for (const char* text :
@@ -87,20 +107,21 @@ TEST(IpNetworkTest, ContainsItsAddressesAndNoOthers) {
   EXPECT_FALSE(net.Contains(*IpAddress::Parse("2001:db8::1")));
   EXPECT_EQ(net.str(), "198.51.100.128/25");
 
-  EXPECT_TRUE(IpNetwork::Parse("0.0.0.0/0")->Contains(
-      *IpAddress::Parse("203.0.113.9")));
-  EXPECT_FALSE(IpNetwork::Parse("0.0.0.0/0")->Contains(*IpAddress::Parse("::")));
-  EXPECT_TRUE(IpNetwork::Parse("2001:db8::/33")->Contains(
-      *IpAddress::Parse("2001:db8:7fff::1")));
-  EXPECT_FALSE(IpNetwork::Parse("2001:db8::/33")->Contains(
-      *IpAddress::Parse("2001:db8:8000::1")));
+  EXPECT_TRUE(IpNetwork::Parse("0.0.0.0/0")
+                  ->Contains(*IpAddress::Parse("203.0.113.9")));
+  EXPECT_FALSE(
+      IpNetwork::Parse("0.0.0.0/0")->Contains(*IpAddress::Parse("::")));
+  EXPECT_TRUE(IpNetwork::Parse("2001:db8::/33")
+                  ->Contains(*IpAddress::Parse("2001:db8:7fff::1")));
+  EXPECT_FALSE(IpNetwork::Parse("2001:db8::/33")
+                   ->Contains(*IpAddress::Parse("2001:db8:8000::1")));
   EXPECT_EQ(IpNetwork::Parse("2001:db8::1")->str(), "2001:db8::1/128");
 }
 
 TEST(IpNetworkTest, RefusesTypingErrors) {
-  for (const char* text : {"", "192.0.2.0/", "192.0.2.0/33", "192.0.2.1/24",
-                           "2001:db8::/129", "2001:db8::1/64", "192.0.2.0/-1",
-                           "192.0.2/24", "x/24"}) {
+  for (const char* text :
+       {"", "192.0.2.0/", "192.0.2.0/33", "192.0.2.1/24", "2001:db8::/129",
+        "2001:db8::1/64", "192.0.2.0/-1", "192.0.2/24", "x/24"}) {
     EXPECT_FALSE(IpNetwork::Parse(text)) << text;
   }
 }

@@ -48,17 +48,34 @@ TEST(NextHopTest, TheCanonicalFormIsStable) {
 TEST(NextHopTest, BracketsDecideBetweenHostAndMx) {
   EXPECT_TRUE(NextHop::Parse("[relay.example]")->bracketed());
   EXPECT_FALSE(NextHop::Parse("relay.example")->bracketed());
-  EXPECT_NE(*NextHop::Parse("[relay.example]"), *NextHop::Parse("relay.example"));
+  EXPECT_NE(*NextHop::Parse("[relay.example]"),
+            *NextHop::Parse("relay.example"));
 }
 
 TEST(NextHopTest, RefusesEverythingElse) {
-  for (const char* text :
-       {"", "[]", "[", "[relay.example", "relay.example]", "[relay.example]x",
-        "[relay.example]:", "[relay.example]:0", "[relay.example]:65536",
-        "[relay.example]:imap", "example.org:", ":25", "192.0.2.1",
-        "192.0.2.1:25", "2001:db8::1", "[192.0.2.256]", "[IPv6:192.0.2.1]",
-        "[IPv6:mx.example]", "[[relay.example]]", "[relay.example]:25:25",
-        "[fe80::1%eth0]", "a b", "-h@x.test"}) {
+  for (const char* text : {"",
+                           "[]",
+                           "[",
+                           "[relay.example",
+                           "relay.example]",
+                           "[relay.example]x",
+                           "[relay.example]:",
+                           "[relay.example]:0",
+                           "[relay.example]:65536",
+                           "[relay.example]:imap",
+                           "example.org:",
+                           ":25",
+                           "192.0.2.1",
+                           "192.0.2.1:25",
+                           "2001:db8::1",
+                           "[192.0.2.256]",
+                           "[IPv6:192.0.2.1]",
+                           "[IPv6:mx.example]",
+                           "[[relay.example]]",
+                           "[relay.example]:25:25",
+                           "[fe80::1%eth0]",
+                           "a b",
+                           "-h@x.test"}) {
     EXPECT_EQ(Parsed(text), "error") << text;
   }
 }

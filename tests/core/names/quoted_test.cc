@@ -17,7 +17,8 @@ TEST(QuotedTest, LeavesNothingThatCouldBreakALine) {
 }
 
 TEST(QuotedTest, IsBounded) {
-  EXPECT_EQ(Quoted(std::string(5000, 'a')), "'" + std::string(100, 'a') + "...'");
+  EXPECT_EQ(Quoted(std::string(5000, 'a')),
+            "'" + std::string(100, 'a') + "...'");
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// A name matches what RFC 9525 says it matches, Postfix's ".d" what Postfix says,
-// and a certificate's garbage matches nothing.
+// A name matches what RFC 9525 says it matches, Postfix's ".d" what Postfix
+// says, and a certificate's garbage matches nothing.
 #include "core/names/reference_identity.h"
 
 #include <gtest/gtest.h>
@@ -90,12 +90,25 @@ TEST(ReferenceIdentityTest, NoAddressIsEverAReference) {
 // ID-07
 TEST(ReferenceIdentityTest, AnUnparsablePresentedNameMatchesNothing) {
   const std::string presented[] = {
-      ""s, "."s, "mx.example.org\0"s, "mx.example.org\0.evil.test"s,
-      "mx.example.org.."s, "mx..example.org"s, ".mx.example.org"s,
-      " mx.example.org"s, "mx.example.org "s, "mx.example.org\n"s,
-      "mx\xc3\xbc.example.org"s, "-.example.org"s, "mx-.example.org"s,
-      "-mx.example.org"s, "m_x.example.org"s, "mx.example.org:25"s,
-      "mx.example.org/"s, "smtp:mx.example.org"s, "a@mx.example.org"s,
+      ""s,
+      "."s,
+      "mx.example.org\0"s,
+      "mx.example.org\0.evil.test"s,
+      "mx.example.org.."s,
+      "mx..example.org"s,
+      ".mx.example.org"s,
+      " mx.example.org"s,
+      "mx.example.org "s,
+      "mx.example.org\n"s,
+      "mx\xc3\xbc.example.org"s,
+      "-.example.org"s,
+      "mx-.example.org"s,
+      "-mx.example.org"s,
+      "m_x.example.org"s,
+      "mx.example.org:25"s,
+      "mx.example.org/"s,
+      "smtp:mx.example.org"s,
+      "a@mx.example.org"s,
       std::string(64, 'a') + ".example.org",
       std::string(100, 'a') + std::string(200, '.') + "example.org",
   };
@@ -118,7 +131,8 @@ TEST(ReferenceIdentityTest, AWeakNameSaysSo) {
   EXPECT_NE(strong, strong.AsWeak());
   EXPECT_TRUE(strong.AsWeak().Matches("mx.example"));
   EXPECT_EQ(strong.str(), "mx.example");
-  EXPECT_EQ(ReferenceIdentity::Below(*Domain::Parse("example")).str(), ".example");
+  EXPECT_EQ(ReferenceIdentity::Below(*Domain::Parse("example")).str(),
+            ".example");
 }
 
 }  // namespace
