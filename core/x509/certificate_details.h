@@ -38,6 +38,9 @@ struct CertificateDetails {
   // Too weak to authenticate (RFC 9325 section 4.5): its key, and the signature
   // over it.
   std::string weakness, weak_signature;
+  // Its key is one that signatures are not even checked with: of a kind that is
+  // not accepted, or one that would make the check dear.
+  bool key_unfit = false;
 
   int version = 1;
   bool has_basic_constraints = false;

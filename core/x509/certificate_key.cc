@@ -39,10 +39,11 @@ void ReadRsaKey(const EVP_PKEY* key, CertificateDetails* details) {
                         " bits, fewer than 2048";
   } else if (details->key_bits > kMaxRsaBits) {
     details->AddDefect("its RSA key has more than 8192 bits");
+    details->key_unfit = true;
   }
-  // Also below 2048 bits: the signature is checked before the key is refused.
   if (!exponent || BN_num_bits(exponent.get()) > kMaxRsaExponentBits) {
     details->AddDefect("its RSA key has an exponent of more than 64 bits");
+    details->key_unfit = true;
   }
 }
 
@@ -54,6 +55,7 @@ void ReadEcKey(const EVP_PKEY* key, CertificateDetails* details) {
     // RFC 5480 section 2.1.1.
     details->key_description = "EC, explicit parameters";
     details->AddDefect("its key spells out its curve instead of naming it");
+    details->key_unfit = true;
     return;
   }
   std::array<char, 80> name{};
@@ -70,6 +72,7 @@ void ReadEcKey(const EVP_PKEY* key, CertificateDetails* details) {
   details->weakness = "its key lies on the curve " +
                       (named ? std::string(name.data()) : "unknown") +
                       ", which is not accepted";
+  details->key_unfit = true;
 }
 
 void ReadKey(CertificateDetails* details) {
@@ -77,6 +80,7 @@ void ReadKey(CertificateDetails* details) {
   if (key == nullptr) {
     details->key_description = "unknown";
     details->AddDefect("its public key can't be read: " + TakeOpenSslErrors());
+    details->key_unfit = true;
     return;
   }
   details->key_bits = EVP_PKEY_get_bits(key);
@@ -95,6 +99,7 @@ void ReadKey(CertificateDetails* details) {
     default:
       details->key_description = "unknown";
       details->weakness = "its key is of a kind that is not accepted";
+      details->key_unfit = true;
   }
 }
 

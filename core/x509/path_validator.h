@@ -39,7 +39,7 @@ struct PathRequest {
   TimePoint at{};
   // Intermediates that are not self-issued (RFC 5280 section 6.1); nothing: as
   // many as the bounds below allow.
-  std::optional<int> max_depth;
+  std::optional<int> max_depth = std::nullopt;
 };
 
 struct PathFault {

@@ -1,0 +1,32 @@
+// core/x509/path_checks.h
+//
+// The rules of RFC 5280 section 6.1, certificate by certificate and over a whole
+// path. They collect every fault; which one is told is path_validator.cc's
+// business. Only for core/x509.
+#pragma once
+
+#include <vector>
+
+#include "core/x509/path_validator.h"
+#include "core/x509/signature_checker.h"
+
+namespace postern {
+
+enum class PathRole {
+  kLeaf,
+  kTrustedLeaf,  // the leaf itself is an anchor: a path of one
+  kIntermediate,
+  kAnchor,
+};
+
+// What is wrong with one certificate, wherever its path leads.
+std::vector<PathFault> CheckCertificate(const Certificate& certificate,
+                                        PathRole role, int depth, TimePoint at);
+
+// What is wrong with a path from leaf to anchor as a whole: lengths, name
+// constraints, policies, revocation. Signatures have been checked.
+std::vector<PathFault> CheckPath(const std::vector<Certificate>& path,
+                                 const PathRequest& request,
+                                 SignatureChecker& signatures);
+
+}  // namespace postern

@@ -1,0 +1,36 @@
+#include "core/x509/signature_checker.h"
+
+#include "core/x509/certificate_details.h"
+
+namespace postern {
+
+SignatureChecker::Answer SignatureChecker::Check(const Certificate& certificate,
+                                                 const Certificate& issuer) {
+  const CertificateDetails& by = issuer.details();
+  if (by.key_unfit) return Answer::kUnfitKey;
+  const auto key = std::pair(&certificate.details(), by.spki);
+  const auto known = seen_.find(key);
+  if (known != seen_.end()) return known->second ? Answer::kGood : Answer::kBad;
+  if (left_ <= 0) return Answer::kTooMany;
+  --left_;
+  const bool good = X509_verify(certificate.details().x509.get(),
+                                X509_get0_pubkey(by.x509.get())) == 1;
+  if (!good) TakeOpenSslErrors();
+  seen_.emplace(key, good);
+  return good ? Answer::kGood : Answer::kBad;
+}
+
+SignatureChecker::Answer SignatureChecker::Check(X509_CRL* crl,
+                                                 const Certificate& issuer) {
+  const CertificateDetails& by = issuer.details();
+  if (by.key_unfit) return Answer::kUnfitKey;
+  if (left_ <= 0) return Answer::kTooMany;
+  --left_;
+  if (X509_CRL_verify(crl, X509_get0_pubkey(by.x509.get())) == 1) {
+    return Answer::kGood;
+  }
+  TakeOpenSslErrors();
+  return Answer::kBad;
+}
+
+}  // namespace postern

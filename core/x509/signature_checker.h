@@ -1,0 +1,41 @@
+// core/x509/signature_checker.h
+//
+// Checks signatures, remembers what it has seen and stops at a limit: a path is
+// sought among certificates that a stranger has chosen. Only for core/x509.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include "core/x509/certificate.h"
+#include "core/x509/openssl_ptr.h"
+
+namespace postern {
+
+// Of one validation, used by one thread.
+class SignatureChecker {
+ public:
+  explicit SignatureChecker(int limit) : left_(limit), limit_(limit) {}
+
+  enum class Answer {
+    kGood,
+    kBad,
+    kUnfitKey,  // not checked: see CertificateDetails::key_unfit
+    kTooMany,   // not checked: the limit is reached
+  };
+  // Whether the key of `issuer` signed `certificate`.
+  Answer Check(const Certificate& certificate, const Certificate& issuer);
+  Answer Check(X509_CRL* crl, const Certificate& issuer);
+
+  int count() const { return limit_ - left_; }
+
+ private:
+  int left_;
+  int limit_;
+  // By certificate and the issuer's SubjectPublicKeyInfo: certificates of one
+  // key are as good as one.
+  std::map<std::pair<const CertificateDetails*, std::string>, bool> seen_;
+};
+
+}  // namespace postern
