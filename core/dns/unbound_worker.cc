@@ -16,6 +16,8 @@ namespace {
 
 constexpr int kClassIn = 1;
 constexpr std::size_t kLongestWhy = 200;
+constexpr const char* kLate = "no answer in time";
+constexpr const char* kStopped = "the resolver has stopped";
 
 DnsReply Failure(std::string why) {
   DnsReply reply;
@@ -109,12 +111,13 @@ UnboundResolver::Worker::~Worker() {
 
 DnsReply UnboundResolver::Worker::Ask(std::string name, RrType type,
                                       Deadline deadline) {
+  if (deadline.expired()) return Failure(kLate);
   const auto question = std::make_shared<Question>();
   question->name = std::move(name);
   question->type = type;
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_) return Failure("the resolver has stopped");
+    if (stopping_) return Failure(kStopped);
     inbox_.push_back(question);
     // Under the lock, since the destructor may follow as soon as it is ours.
     eventfd_write(wake_fd_, 1);
@@ -123,7 +126,7 @@ DnsReply UnboundResolver::Worker::Ask(std::string name, RrType type,
   std::unique_lock lock(question->mutex);
   if (!question->answered.wait_until(lock, deadline.at(),
                                      [&] { return question->done; })) {
-    return Failure("no answer in time");
+    return Failure(kLate);
   }
   return std::move(question->reply);
 }
@@ -142,10 +145,10 @@ void UnboundResolver::Worker::EndAll() noexcept {
     left.swap(inbox_);
   }
   for (const auto& question : left) {
-    question->Answer(Failure("the resolver has stopped"));
+    question->Answer(Failure(kStopped));
   }
   for (const auto& entry : open_) {
-    entry.second->question->Answer(Failure("the resolver has stopped"));
+    entry.second->question->Answer(Failure(kStopped));
   }
 }
 
