@@ -14,7 +14,7 @@ A script (all parts optional) says how the conversation departs from the usual:
   sni         "strict" (unknown name: alert)
   mail, rcpt, data, dot   the reply to that command; "close" hangs up
   ehlo        a refusal of EHLO
-  hold        the reply to DATA waits until the spec's "release" file exists
+  hold        the reply to DATA waits until a file of that name is in "release"
   size        the SIZE to offer;  extensions: others to offer
 """
 
@@ -60,6 +60,7 @@ class Conversation:
         self.number = number
         self.wire = PlainWire(sock)
         self.sni = None
+        self.recipients = 0
         sock.settimeout(PATIENCE)
 
     def note(self, event: str, **more) -> None:
@@ -156,7 +157,11 @@ class Conversation:
         self.note("handshake", version=self.wire.tls.version(), sni=self.sni)
 
     def envelope(self, verb, _text) -> None:
-        self.answer(verb.lower(), "250 2.1.0 Ok")
+        reply = self.answer(verb.lower(), "250 2.1.0 Ok")
+        if verb == "MAIL":
+            self.recipients = 0
+        elif reply.startswith("2"):
+            self.recipients += 1
 
     def answer(self, part: str, usual: str) -> str:
         reply = self.script.get(part, usual)
@@ -168,15 +173,17 @@ class Conversation:
     def data(self, _verb, _text) -> None:
         end = time.monotonic() + PATIENCE
         while self.script.get("hold") and time.monotonic() < end:
-            if os.path.exists(self.world.spec["release"]):
+            if os.path.exists(os.path.join(self.world.spec["release"], self.script["hold"])):
                 break
             time.sleep(0.02)
-        if not self.answer("data", "354 go ahead").startswith("354"):
+        usual = "354 go ahead" if self.recipients else "554 5.5.1 no valid recipients"
+        if not self.answer("data", usual).startswith("354"):
             return
         message = self.wire.message()
         path = f"{self.world.spec['messages']}/{self.receiver['name']}.{self.number}.{time.time_ns()}"
         Path(path).write_bytes(message)
-        self.note("message", file=path)
+        taken = self.script.get("dot", "2").startswith("2")
+        self.note("message", file=path, taken=taken)
         self.answer("dot", "250 2.0.0 Ok: taken")
 
     def quit(self, _verb, _text) -> None:

@@ -30,6 +30,7 @@ class Message:
     receiver: str
     encrypted: bool
     raw: bool           # octets as on the wire (CRLF, dots stuffed), or as in a maildir
+    taken: bool = True  # the final dot was answered with 2xx
 
 
 @dataclass
@@ -60,6 +61,7 @@ class Receivers:
         self.raw = directory / "raw"
         self.mail.mkdir(parents=True, exist_ok=True)
         self.raw.mkdir(exist_ok=True)
+        self.release.mkdir(exist_ok=True)
         _chown_vmail(self.mail)
         self._marks: dict[Path, str] = {}
         self.scripted = None
@@ -178,13 +180,13 @@ class Receivers:
         return seen
 
     def messages(self, mark: str) -> list[Message]:
-        """Every copy of the message with that X-Lab-Id that was taken, by whom and how."""
+        """Every copy of the message with that X-Lab-Id: who got it, and how."""
         found = []
         for line in self.events.lines():
             event = json.loads(line)
             if event["event"] == "message" and self._mark(Path(event["file"])) == mark:
                 found.append(Message(Path(event["file"]), mark, event["receiver"],
-                                     event["tls"], True))
+                                     event["tls"], True, event["taken"]))
         new = self.mail / "all" / "new"
         for entry in os.scandir(new) if new.exists() else ():
             if self._mark(Path(entry.path)) == mark:

@@ -2,11 +2,13 @@
 
 import re
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from .. import logs
+from ..judge import Outcome
 from ..messages import Mail
-from ..postfix import DeliveryLine, Postfix
+from ..postfix import Postfix
 from ..smtp_submit import Submitter
 
 PORT = 2525
@@ -14,19 +16,42 @@ CONTROL = "control@sender.test"   # mail from here leaves by Postfix's own smtp(
 TIME_LIMIT = 3600
 
 
+ARGUMENTS = "-- ${nexthop} ${queue_id} ${sender} ${recipient}"
+
+
+@dataclass
+class Transport:
+    """One service of master.cf that runs postern-transport."""
+    name: str
+    options: str = ""              # before the "--"
+    recipient: str = ""            # the only address that it is for
+    arguments: str = ARGUMENTS
+    recipient_limit: int = 1
+
+
 class PostfixPipe:
-    """start(), submit(), attempts(), retry(), queued()."""
+    """use(), start(), submit(), wait_attempt(), retry(), queued()."""
 
     def __init__(self, directory: Path, transport: Path, scenarios, roots: Path):
         self.postfix = Postfix(directory / "sender", "postfix")
-        self.transport, self.roots = transport, roots
+        self.program, self.roots = transport, roots
         self.hops = {s.domain: s.hop for s in scenarios if s.hop}
+        self.transports = [Transport("postern")]
+
+    def use(self, socket: Path) -> None:
+        """The door that the mail goes through; before start()."""
+        self.transports[0].options = f"--socket {socket}"
+
+    def add_transport(self, transport: Transport) -> None:
+        """Another one, for one recipient; before start()."""
+        self.transports.append(transport)
 
     def start(self) -> None:
         table = self.postfix.directory / "transport"
         table.write_text(
             "sender.test discard:\n"
-            + "".join(f"{domain} postern:{hop}\n" for domain, hop in self.hops.items()),
+            + "".join(f"{domain} postern:{hop}\n" for domain, hop in self.hops.items())
+            + "".join(f"{t.recipient} {t.name}:\n" for t in self.transports if t.recipient),
             encoding="utf-8")
         by_sender = self.postfix.directory / "by-sender"
         by_sender.write_text(f"{CONTROL} smtp:\n", encoding="utf-8")
@@ -37,8 +62,6 @@ class PostfixPipe:
             "relay_transport": "postern",
             "transport_maps": f"texthash:{table}",
             "sender_dependent_default_transport_maps": f"texthash:{by_sender}",
-            "postern_destination_recipient_limit": "1",
-            "postern_time_limit": str(TIME_LIMIT),
             # Attempts are the test's to make.
             "queue_run_delay": "1h", "minimal_backoff_time": "1h",
             "maximal_backoff_time": "1h",
@@ -47,14 +70,17 @@ class PostfixPipe:
             "smtp_tls_loglevel": "1",
             "smtp_dns_support_level": "enabled",
             "smtpd_relay_restrictions": "permit_mynetworks, reject",
-        }, f"127.0.0.1:{PORT} inet n - n - - smtpd\n" + self._pipe())
+        } | {key: str(value) for t in self.transports for key, value in (
+            (f"{t.name}_destination_recipient_limit", t.recipient_limit),
+            (f"{t.name}_time_limit", TIME_LIMIT))},
+            f"127.0.0.1:{PORT} inet n - n - - smtpd\n"
+            + "".join(self._pipe(t) for t in self.transports))
         self.postfix.start()
 
-    def _pipe(self) -> str:
-        return ("postern unix - n n - - pipe\n"
+    def _pipe(self, transport: Transport) -> str:
+        return (f"{transport.name} unix - n n - - pipe\n"
                 "  flags=q. eol=\\r\\n null_sender= user=postern-client\n"
-                f"  argv={self.transport} -- ${{nexthop}} ${{queue_id}} ${{sender}}"
-                " ${recipient}\n")
+                f"  argv={self.program} {transport.options} {transport.arguments}\n")
 
     def submitter(self) -> Submitter:
         return Submitter("127.0.0.1", PORT)
@@ -68,10 +94,12 @@ class PostfixPipe:
             connection.close()
         return re.search(r"queued as (\w+)", reply)[1]
 
-    def attempts(self, queue_id: str) -> list[DeliveryLine]:
-        return self.postfix.deliveries(queue_id)
+    def attempts(self, queue_id: str) -> list[Outcome]:
+        """The outcome of every attempt so far, oldest first."""
+        return [Outcome(line.result, line.status, line.text)
+                for line in self.postfix.deliveries(queue_id)]
 
-    def wait_attempt(self, queue_id: str, number: int, seconds: float) -> DeliveryLine:
+    def wait_attempt(self, queue_id: str, number: int, seconds: float) -> Outcome:
         """The outcome of the message's attempt `number`, counted from 1."""
         return logs.until(lambda: self.attempts(queue_id)[number - 1:number], seconds,
                           f"attempt {number} of {queue_id}")[0]

@@ -1,0 +1,68 @@
+"""Doors that lie: in posternd's place, everything that its client must survive."""
+
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+
+GREETING = b"postern 1 ready\n"
+
+
+class FakeDoor:
+    """A unix socket that greets and answers as told, or doesn't.
+
+    greeting  octets, or None: says nothing
+    reply     octets, or None: never answers; "close": hangs up unread
+    """
+
+    def __init__(self, path: Path, greeting=GREETING, reply=b""):
+        self.path, self.greeting, self.reply = path, greeting, reply
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(str(path))
+        os.chmod(path, 0o666)
+        self.socket.listen(16)
+        self.calls = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self.socket.accept()
+            except OSError:
+                return
+            self.calls += 1
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client:
+            client.settimeout(60)
+            try:
+                if self.greeting is None:
+                    client.recv(1)
+                    return
+                client.sendall(self.greeting)
+                if self.reply == "close":
+                    return
+                _data, fds, _flags, _addr = socket.recv_fds(client, 65536, 4)
+                for fd in fds:
+                    self._drain(fd)
+                if self.reply is None:
+                    client.recv(1)
+                    return
+                client.sendall(self.reply)
+            except OSError:
+                pass
+
+    @staticmethod
+    def _drain(fd: int) -> None:
+        """Takes the whole message, as a service would that then fails."""
+        with os.fdopen(fd, "rb") as message:
+            end = time.monotonic() + 10
+            while message.read(65536) and time.monotonic() < end:
+                pass
+
+    def close(self) -> None:
+        self.socket.close()
+        self.path.unlink(missing_ok=True)

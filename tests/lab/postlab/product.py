@@ -1,0 +1,170 @@
+"""Postern's own programs in the lab: posternd, pin-admin, and the syslog they write to."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+from . import logs
+
+PROGRAMS = {
+    "posternd": "posternd/posternd",
+    "postern-transport": "postfix-transport/postern-transport",
+    "pin-admin": "pin-admin/pin-admin",
+}
+
+
+class ProductError(RuntimeError):
+    """One of Postern's programs is missing, refused a command or did not start."""
+
+
+def install(build: Path, into: Path) -> dict[str, Path]:
+    """Copies the build's programs to where the lab's users may run them."""
+    into.mkdir(parents=True, exist_ok=True)
+    programs = {}
+    for name, place in PROGRAMS.items():
+        source = build / place
+        if not source.exists():
+            raise ProductError(f"{source} does not exist: build it, or give --bin-dir")
+        programs[name] = into / name
+        shutil.copy(source, into / name)
+        (into / name).chmod(0o755)
+    return programs
+
+
+class Syslog:
+    """Collects what arrives at /dev/log, line by line, in a file."""
+
+    def __init__(self, file: Path):
+        self.log = logs.LineLog(file)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind("/dev/log")
+        os.chmod("/dev/log", 0o666)
+        self._file = open(file, "ab", buffering=0)  # pylint: disable=R1732
+        threading.Thread(target=self._collect, daemon=True).start()
+
+    def _collect(self) -> None:
+        while True:
+            datagram = self._socket.recv(65536)
+            self._file.write(datagram.replace(b"\n", b"\\n").rstrip(b"\0") + b"\n")
+
+
+class Service:
+    """One posternd with a configuration, sockets, snapshot and state of its own."""
+
+    def __init__(self, name: str, directory: Path, programs, author: Path, settings: dict):
+        self.name, self.directory, self.programs = name, directory, programs
+        self.process = None
+        self.sockets = directory / "sockets"
+        self.snapshot = directory / "policy.db"
+        for path, user, mode in ((directory, "root", 0o755), (self.sockets, "postern", 0o755),
+                                 (directory / "state", "postern", 0o700),
+                                 (directory / "spool", "postern", 0o700)):
+            path.mkdir(parents=True, exist_ok=True)
+            shutil.chown(path, user, "postern")
+            path.chmod(mode)
+        self.config = directory / "postern.conf"
+        lines = {
+            "author-store": author, "snapshot": self.snapshot,
+            "state": directory / "state" / "state.db",
+            "socket-directory": self.sockets, "spool-directory": directory / "spool",
+        } | settings
+        self.config.write_text("".join(f"{k} = {v}\n" for k, v in lines.items()),
+                               encoding="utf-8")
+        self.log = logs.LineLog(directory / "posternd.log")
+
+    @property
+    def pipe(self) -> Path:
+        return self.sockets / "pipe"
+
+    def start(self, wait: bool = True) -> None:
+        log = open(self.log.path, "ab")  # pylint: disable=R1732
+        self.process = subprocess.Popen(
+            [str(self.programs["posternd"]), "--foreground", "--config", str(self.config)],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, user="postern",
+            group="postern", extra_groups=[], cwd="/")
+        if wait:
+            logs.until(self._answers, 20, f"posternd ({self.name}) answers")
+
+    def _answers(self) -> bool:
+        if self.process.poll() is not None:
+            raise ProductError(f"posternd ({self.name}) ended with status "
+                               f"{self.process.returncode}:\n{self.log.tail()}")
+        try:
+            return self.ask("ping").startswith("ok ")
+        except OSError:
+            return False
+
+    def ask(self, request: str) -> str:
+        """One request at the query door, by hand; the reply line."""
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(30)
+            door.connect(str(self.sockets / "query"))
+            with door.makefile("rw", encoding="utf-8", newline="\n") as lines:
+                greeting = lines.readline()
+                if not greeting.startswith("postern 1"):
+                    return greeting.strip()
+                lines.write(request + "\n")
+                lines.flush()
+                return lines.readline().strip()
+
+    def explain(self, domain: str) -> dict:
+        reply = self.ask(f"explain domain={domain}")
+        if not reply.startswith("ok "):
+            return {"error": reply}
+        return json.loads(reply[3:])
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ends it; its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+class Admin:
+    """pin-admin, run as root with a service's configuration."""
+
+    def __init__(self, program: Path, config: Path):
+        self.program, self.config = program, config
+        self._lock = threading.Lock()
+
+    def run(self, *words: str) -> subprocess.CompletedProcess:
+        """Runs it, whatever its exit status."""
+        return subprocess.run([str(self.program), *words, "--config", str(self.config)],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              check=False, timeout=120)
+
+    def must(self, *words: str) -> str:
+        """Runs a command that writes, one at a time, and insists on success."""
+        with self._lock:
+            done = self.run(*words)
+        if done.returncode not in (0, 3):
+            raise ProductError(f"pin-admin {' '.join(words)}: exit status {done.returncode}\n"
+                               + done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+
+def settings(world) -> dict:
+    """postern.conf's lines that are the same for every service of the lab."""
+    return {
+        "helo-name": "mta.sender.test",
+        "dns-forwarders": "127.0.0.53",
+        "dns-trust-anchor": world.tree.anchor,
+        "dns-options": "do-not-query-localhost: no",
+        "trust-directory": world.pki.roots_dir,
+        "probe-private-addresses": "yes",
+        "query-users": "root postern",
+        "pipe-users": "postern-client",
+        "command-timeout": "20s",
+        "connect-timeout": "10s",
+        # Not below default_process_limit of the lab's Postfix.
+        "worker-threads": "200",
+    }

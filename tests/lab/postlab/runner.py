@@ -1,0 +1,209 @@
+"""Runs the scenarios with one adapter: all at once, each in a thread of its own."""
+
+import argparse
+import os
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from . import adapters, faults, judge, messages, pins, report
+from . import scenarios as scenario_file
+from .product import Admin, Service, Syslog, install, settings
+from .world import World
+
+PATIENCE = 90  # seconds for one attempt
+TOP = Path(__file__).resolve().parents[3]
+
+
+class Lab:
+    """The world with Postern in it, and the means to run a scenario."""
+
+    def __init__(self, adapter: str, build: Path):
+        self.adapter = adapter
+        self.world = World(adapter, Path("/run/lab/bin/postern-transport"))
+        self.home = self.world.home
+        self.programs = install(build, self.home / "bin")
+        self.syslog = Syslog(self.home / "syslog")
+        self.author = self.home / "private" / "author.db"
+        self.author.parent.mkdir(mode=0o700, exist_ok=True)
+        self.service = self.make_service("main")
+        self.world.sender.use(self.service.pipe)
+        self.admin = Admin(self.programs["pin-admin"], self.service.config)
+        self.done = {s.id: threading.Event() for s in self.world.scenarios}
+
+    def make_service(self, name: str, **more) -> Service:
+        """A posternd of its own over the common author store."""
+        return Service(name, self.home / "postern" / name, self.programs, self.author,
+                       settings(self.world) | more)
+
+    def start(self, say=report.note) -> None:
+        self.world.start(say)
+        say("writing policies and pins, starting posternd")
+        self.admin.must("init")
+        self._write_policy()
+        self.service.start()
+
+    def fill(self, text: str, scenario) -> str:
+        return text.format(domain=scenario.domain, roots=self.world.pki.roots_file,
+                           partner=self.world.pki.partner_file)
+
+    def _write_policy(self) -> None:
+        lines = [self.fill(line, s) for s in self.world.scenarios for line in s.policy]
+        file = self.home / "policy.txt"
+        file.write_text("\n".join(lines) + "\n* may\n", encoding="utf-8")
+        self.admin.must("policy", "apply", str(file), "--yes")
+        for scenario in self.world.scenarios:
+            for pin in scenario.pins:
+                pins.add(self, scenario, pin)
+
+    # One scenario.
+
+    def run(self, scenario) -> tuple[list[str], str]:
+        """What is wrong (nothing: the promise held), and the last thing the MTA said."""
+        try:
+            if scenario.after in self.done and self.selected(scenario.after):
+                self.done[scenario.after].wait(PATIENCE * 2)
+            return self._run(scenario)
+        except Exception as error:  # pylint: disable=broad-except
+            return [f"{type(error).__name__}: {error}", traceback.format_exc(limit=-3)], ""
+        finally:
+            self.done[scenario.id].set()
+
+    selected = staticmethod(lambda _id: True)
+
+    def _run(self, scenario) -> tuple[list[str], str]:
+        receivers = self.world.receivers_of(scenario)
+        before = judge.baseline(self.world, receivers)
+        mail = self.compose(scenario)
+        queue_id, attempt = self.world.sender.submit(mail), 1
+        got = self.world.sender.wait_attempt(queue_id, attempt, PATIENCE)
+        found = judge.problems(self.world, receivers, before, mail, got, scenario.expect)
+        found += self._ask(scenario, scenario.ask, queue_id)
+        for step in scenario.steps:
+            for action in step.do:
+                pins.do(self, scenario, action)
+            before = judge.baseline(self.world, receivers)
+            if step.again:
+                attempt += 1
+                self.world.sender.retry(queue_id)
+            else:
+                mail, attempt = self.compose(scenario), 1
+                queue_id = self.world.sender.submit(mail)
+            got = self.world.sender.wait_attempt(queue_id, attempt, PATIENCE)
+            found += judge.problems(self.world, receivers, before, mail, got, step.expect)
+            found += self._ask(scenario, step.ask, queue_id)
+        return found, f"{got.result} {got.status}"
+
+    def compose(self, scenario) -> messages.Mail:
+        domain = scenario.to_domain or scenario.domain
+        return messages.compose(scenario.sender, f"{scenario.recipient}@{domain}", scenario.body)
+
+    def _ask(self, scenario, questions, queue_id: str) -> list[str]:
+        found = []
+        for question in questions:
+            command = self.fill(question.command, scenario).replace("{queue-id}", queue_id)
+            done = self.admin.run(*command.split())
+            answer = done.stdout + done.stderr
+            for words in question.contains:
+                if self.fill(words, scenario) not in answer:
+                    found.append(f"'pin-admin {command}' does not say '{words}':\n{answer}")
+            for words in question.absent:
+                if self.fill(words, scenario) in answer:
+                    found.append(f"'pin-admin {command}' says '{words}':\n{answer}")
+            if question.exit and done.returncode not in question.exit:
+                found.append(f"'pin-admin {command}' ended with status {done.returncode}:\n"
+                             f"{answer}")
+        return found
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    options = argparse.ArgumentParser(
+        prog="tests/lab/run",
+        description="Sends the scenarios' mail through a real mail server with Postern in its "
+                    "path and judges by what the receivers saw.")
+    options.add_argument("--adapter", default="postfix-pipe", choices=adapters.names())
+    options.add_argument("--bin-dir", default=str(TOP / "build/release"), type=Path,
+                         help="the build with Postern's programs (default: %(default)s)")
+    options.add_argument("--only", action="append", default=[], metavar="ID",
+                         help="a scenario (3a) or a row (3); may be repeated")
+    options.add_argument("--quiet", action="store_true", help="show failures only")
+    options.add_argument("--keep-logs", type=Path, metavar="DIR",
+                         help="copy all logs there at the end")
+    options.add_argument("--shell", action="store_true",
+                         help="bring everything up, then start a shell inside")
+    options.add_argument("--list", action="store_true", help="list the scenarios")
+    return options.parse_args(arguments)
+
+
+def show_list() -> int:
+    for scenario in scenario_file.load():
+        print(f"{scenario.id:8} {scenario.title:55} {scenario.domain}")
+    for fault in faults.FAULTS:
+        print(f"{fault.id:8} {fault.title}")
+    return 0
+
+
+def main(chosen: argparse.Namespace) -> int:
+    begun = time.monotonic()
+    lab = Lab(chosen.adapter, chosen.bin_dir)
+    wanted = scenario_file.select(
+        [s for s in lab.world.scenarios if s.row != 20], chosen.only)
+    broken = scenario_file.select(faults.FAULTS, chosen.only)
+    ids = {s.id for s in wanted}
+    lab.selected = ids.__contains__
+    unknown = [i for i in chosen.only
+               if not any(i in (x.id, str(x.row)) for x in wanted + broken)]
+    if unknown:
+        sys.exit(f"no such scenario: {', '.join(unknown)}")
+    faults.prepare(lab, broken)
+    try:
+        lab.start()
+        if chosen.shell:
+            return shell(lab)
+        return run_all(lab, wanted, broken, chosen.quiet, begun)
+    finally:
+        if chosen.keep_logs:
+            lab.world.keep_logs(chosen.keep_logs)
+
+
+def run_all(lab: Lab, wanted: list, broken: list, quiet: bool, begun: float) -> int:
+    tally = report.Tally(quiet)
+    report.note(f"{len(wanted)} scenarios and {len(broken)} faults at once")
+
+    def one(scenario):
+        found, last = lab.run(scenario)
+        tally.add(f"{scenario.id:7} {scenario.title}", "\n".join(found), last)
+
+    def fault(broken_thing):
+        found, last = faults.run(lab, broken_thing)
+        tally.add(f"{broken_thing.id:7} {broken_thing.title}", "\n".join(found), last)
+
+    with ThreadPoolExecutor(max(1, len(wanted) + len(broken))) as pool:
+        jobs = [pool.submit(one, s) for s in wanted] + [pool.submit(fault, f) for f in broken]
+        for job in jobs:
+            job.result()
+    check_sender(lab, tally)
+    return tally.close(f"lab {lab.adapter}", time.monotonic() - begun)
+
+
+def check_sender(lab: Lab, tally: report.Tally) -> None:
+    """Nothing that the MTA or the service had to complain of on the way."""
+    trouble = [line for line in lab.world.sender.trouble() if "fatal" in line or "panic" in line]
+    tally.check("the MTA met nothing fatal", not trouble, "\n".join(trouble[:5]))
+    alive = lab.service.process.poll() is None
+    tally.check("posternd still runs, and ends cleanly when told to",
+                alive and lab.service.stop() == 0,
+                f"status {lab.service.process.returncode}\n{lab.service.log.tail()}")
+
+
+def shell(lab: Lab) -> int:
+    """For a person: everything is up; what is where."""
+    os.environ |= {"MAIL_CONFIG": str(lab.world.sender.postfix.config), "PS1": "lab# ",
+                   "PATH": f"{lab.home}/bin:" + os.environ["PATH"]}
+    print(f"everything lies in {lab.home}; pin-admin --config {lab.service.config}; "
+          "leave with exit")
+    return subprocess.call(["bash", "--norc"])
