@@ -311,6 +311,8 @@ def _run(lab, fault: Fault, scene: Scene) -> tuple[list[str], str]:
         next(play)
     except StopIteration as end:
         found += end.value or []
+    if got.result != fault.expect.result:
+        return found, f"{got.result} {got.status}"
     if fault.expect.result == "deferred" and fault.mended.seen:
         lab.world.sender.retry(scene.queue_id)
         got = lab.world.sender.wait_attempt(scene.queue_id, 2, PATIENCE)

@@ -192,7 +192,7 @@ def run_all(lab: Lab, wanted: list, broken: list, quiet: bool, begun: float) -> 
 
 def check_sender(lab: Lab, tally: report.Tally) -> None:
     """Nothing that the MTA or the service had to complain of on the way."""
-    trouble = [line for line in lab.world.sender.trouble() if "fatal" in line or "panic" in line]
+    trouble = lab.world.sender.complaints()
     tally.check("the MTA met nothing fatal", not trouble, "\n".join(trouble[:5]))
     alive = lab.service.process.poll() is None
     tally.check("posternd still runs, and ends cleanly when told to",

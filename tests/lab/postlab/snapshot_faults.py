@@ -13,7 +13,7 @@ TRIALS = 300          # damaged copies that are asked
 THROUGH_THE_MTA = 8   # damaged copies that mail is sent through
 # Lines of every kind: secure, fingerprint, none, one that holds for a domain
 # without a line, and one whose mail must never be delivered.
-ASKED = ("row20.test", "row4.test", "row11.test", "row10d.test", "row2.test")
+ASKED = ("row20.test", "clinic.test", "row11.test", "row10d.test", "impostor.test")
 
 
 def _replace(scene, octets: bytes, mode: int = 0o440) -> None:

@@ -30,7 +30,7 @@ class Transport:
 
 
 class PostfixPipe:
-    """use(), start(), submit(), wait_attempt(), retry(), queued()."""
+    """use(), start(), submit(), wait_attempt(), retry(), queued(), complaints()."""
 
     def __init__(self, directory: Path, transport: Path, scenarios, roots: Path):
         self.postfix = Postfix(directory / "sender", "postfix")
@@ -117,3 +117,7 @@ class PostfixPipe:
         done = subprocess.run(["/usr/sbin/postqueue", "-c", str(self.postfix.config), "-j"],
                               capture_output=True, text=True, check=True)
         return set(re.findall(r'"queue_id": "(\w+)"', done.stdout))
+
+    def complaints(self) -> list[str]:
+        """What the MTA could not cope with."""
+        return [line for line in self.postfix.trouble() if "fatal" in line or "panic" in line]
