@@ -72,18 +72,9 @@ Result<std::string_view> DomainPart(std::string_view field,
 Result<HostName> RecipientDomain(std::string_view recipient) {
   const auto text = DomainPart("recipient", recipient);
   if (!text) return text.error();
-  if (!text->starts_with('[')) {
-    Result<Domain> domain = Domain::Parse(*text);
-    if (!domain) {
-      return Invalid("recipient", recipient, domain.error().detail());
-    }
-    return HostName(std::move(*domain));
-  }
-  const Result<NextHop> literal = NextHop::Parse(*text);
-  if (!literal || !text->ends_with(']') || literal->domain() != nullptr) {
-    return Invalid("recipient", recipient, "not an address literal");
-  }
-  return literal->host();
+  Result<HostName> domain = ParseRecipientDomain(*text);
+  if (!domain) return Invalid("recipient", recipient, domain.error().detail());
+  return domain;
 }
 
 Status CheckSender(std::string_view sender) {
@@ -147,7 +138,7 @@ Reply PipeDoor::Handle(Call& call) const {
   if (!request) return ErrorReply(request.error());
   request->cancellation = {call.socket.get(), call.stop_fd};
 
-  const Deadline deadline(call.received_at + total_);
+  const Deadline deadline(call.received_at + until_dot_);
   auto message = spool_.Receive(call.passed.get(),
                                 deadline.Within(kSpoolBudget),
                                 request->cancellation);

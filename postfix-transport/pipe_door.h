@@ -30,15 +30,17 @@ using Deliver = std::function<std::vector<RecipientResult>(
 // Thread-safe if `deliver` is; borrows the spool.
 class PipeDoor {
  public:
-  PipeDoor(Deliver deliver, Spool& spool, std::chrono::seconds total)
-      : deliver_(std::move(deliver)), spool_(spool), total_(total) {}
+  // `until_dot`: how long after the request a message may still be on its way
+  // to the final dot; the reply to that has a time of its own.
+  PipeDoor(Deliver deliver, Spool& spool, std::chrono::seconds until_dot)
+      : deliver_(std::move(deliver)), spool_(spool), until_dot_(until_dot) {}
 
   Reply Handle(Call& call) const;
 
  private:
   Deliver deliver_;
   Spool& spool_;
-  std::chrono::seconds total_;  // for one delivery, since the request
+  std::chrono::seconds until_dot_;
 };
 
 }  // namespace postern

@@ -30,8 +30,9 @@ namespace postern {
 namespace {
 
 // Below the transport's time_limit (3600 s), at whose end pipe(8) kills us and
-// bounces the message; above the service's own 50 minutes for a delivery.
-constexpr std::chrono::milliseconds kBudget = std::chrono::minutes(52);
+// bounces the message; above the service's own for a delivery (total-timeout,
+// 55 minutes at most), or what it delivered last would be sent again.
+constexpr std::chrono::milliseconds kBudget = std::chrono::minutes(57);
 constexpr std::chrono::seconds kSendBudget{10};
 
 constexpr std::string_view kUsage =

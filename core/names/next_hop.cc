@@ -62,6 +62,20 @@ std::string ToString(const HostName& host) {
   return (address.is_v6() ? "[IPv6:" : "[") + address.str() + "]";
 }
 
+Result<HostName> ParseRecipientDomain(std::string_view text) {
+  if (!text.starts_with('[')) {
+    Result<Domain> domain = Domain::Parse(text);
+    if (!domain) return domain.error();
+    return HostName(*std::move(domain));
+  }
+  const Result<NextHop> literal = NextHop::Parse(text);
+  if (!literal || !text.ends_with(']') || literal->domain() != nullptr) {
+    return Error{Reason::kRequestInvalid,
+                 Quoted(text) + " is not an address literal"};
+  }
+  return literal->host();
+}
+
 Result<NextHop> NextHop::Parse(std::string_view text) {
   if (text.empty()) {
     return Error{Reason::kRequestInvalid, "the next hop is empty"};

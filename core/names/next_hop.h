@@ -23,6 +23,10 @@ using HostName = std::variant<Domain, IpAddress>;
 // "mx.example" or "[192.0.2.1]" or "[IPv6:2001:db8::1]".
 std::string ToString(const HostName& host);
 
+// What stands after the "@" of an address: a domain, or an address literal
+// ("[192.0.2.1]", "[IPv6:2001:db8::1]"). Not a host name in brackets.
+Result<HostName> ParseRecipientDomain(std::string_view text);
+
 class NextHop {
  public:
   static Result<NextHop> Parse(std::string_view text);

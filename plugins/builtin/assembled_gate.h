@@ -1,0 +1,56 @@
+// plugins/builtin/assembled_gate.h
+//
+// AssembledGate: the Gate as postern.conf has it, with the resolver, the
+// snapshot and the sources that it borrows. The service and pin-admin (where it
+// computes by itself) both make theirs here, so both plan alike.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/clock/clock.h"
+#include "core/config/settings.h"
+#include "core/dns/unbound_resolver.h"
+#include "core/gate/gate.h"
+#include "core/outcome/result.h"
+#include "core/policy/policy_source.h"
+#include "core/route/router.h"
+#include "core/store/snapshot.h"
+#include "core/tls/tls_client.h"
+
+namespace postern {
+
+// The resolver as postern.conf has it.
+Result<ResolverOptions> ResolverOptionsFrom(const Settings& settings);
+
+// Thread-safe once made.
+class AssembledGate {
+ public:
+  // `clock` must outlive it. Fails where the configuration names what can't be
+  // had: a verifier that is not built in, a resolver that does not start, no
+  // name to say in EHLO. A missing snapshot is found at the first question.
+  static Result<std::unique_ptr<AssembledGate>> Make(const Settings& settings,
+                                                     const Clock& clock);
+  AssembledGate(const AssembledGate&) = delete;
+  AssembledGate& operator=(const AssembledGate&) = delete;
+
+  Gate& gate() { return *gate_; }
+  Resolver& resolver() { return *resolver_; }
+  SnapshotStore& store() { return store_; }
+  const TlsClient& tls() const { return tls_; }
+
+ private:
+  AssembledGate(const Settings& settings,
+                std::unique_ptr<UnboundResolver> resolver, OwnIdentity own);
+
+  std::unique_ptr<UnboundResolver> resolver_;
+  SystemRandom random_;
+  SnapshotStore store_;
+  TlsClient tls_;
+  Router router_;
+  std::vector<std::unique_ptr<PolicySource>> sources_;
+  std::vector<PolicySource*> order_;
+  std::unique_ptr<Gate> gate_;
+};
+
+}  // namespace postern

@@ -1,0 +1,313 @@
+#include "posternd/daemon.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <exception>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace postern {
+namespace {
+
+// Explaining and probing wait for DNS and silent hosts; `check` asks for many
+// destinations at a time.
+constexpr std::size_t kQueryWorkers = 16;
+constexpr std::size_t kQueryQueue = 64;
+// After the reply to the last final dot could have come.
+constexpr std::chrono::seconds kStopSlack{10};
+
+sigset_t HandledSignals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
+  return set;
+}
+
+// The next signal, or 0 once `timeout` has passed.
+int AwaitSignal(std::chrono::milliseconds timeout) {
+  const sigset_t set = HandledSignals();
+  timespec wait{};
+  wait.tv_sec = timeout.count() / 1000;
+  wait.tv_nsec = static_cast<long>(timeout.count() % 1000) * 1'000'000;
+  const int number = sigtimedwait(&set, nullptr, &wait);
+  return number > 0 ? number : 0;
+}
+
+// What a reload can't change, of what was changed in the file.
+std::vector<std::string> NeedingRestart(const Settings& old,
+                                        const Settings& now) {
+  std::vector<std::string> names;
+  const auto note = [&](bool changed, const char* name) {
+    if (changed) names.push_back(std::string(name) + ": needs a restart");
+  };
+  note(old.worker_threads != now.worker_threads, "worker-threads");
+  note(old.state_store != now.state_store, "state");
+  note(old.verdict_retention != now.verdict_retention, "verdict-retention");
+  note(old.observation_retention != now.observation_retention,
+       "observation-retention");
+  note(old.user != now.user, "user");
+  for (const DoorSettings& door : old.doors) {
+    const DoorSettings* changed = now.door(door.name);
+    note(changed == nullptr || changed->path != door.path,
+         ("door-" + door.name).c_str());
+  }
+  return names;
+}
+
+}  // namespace
+
+Daemon::Daemon(DaemonOptions options, const Syslog& log)
+    : options_(std::move(options)),
+      log_(log),
+      started_(clock_.Now()),
+      controls_{[this] { return StatusJson(); }, [this] { return Reload(); },
+                [this](const PeerCredentials& peer) {
+                  return MayControl(peer);
+                }},
+      syslog_sink_(log) {}
+
+Daemon::~Daemon() {
+  service_.reset();
+  for (const std::string& path : own_sockets_) unlink(path.c_str());
+}
+
+void Daemon::BlockSignals() {
+  const sigset_t set = HandledSignals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+Status Daemon::Start() {
+  const Result<Settings> settings = LoadSettings(
+      options_.config, MissingFile::kIsAnError, options_.overrides);
+  if (!settings) return settings.error();
+  Result<InstanceLock> lock =
+      InstanceLock::Take(settings->socket_directory + "/posternd.lock");
+  if (!lock) return lock.error();
+  lock_ = *std::move(lock);
+
+  OpenStateStore(*settings);
+  auto engine = Engine::Make(*settings, {*sink_, clock_, controls_});
+  if (!engine) return engine.error();
+  engine_ = *std::move(engine);
+  if (engine_->store().Generation().empty()) {
+    log_.Warning("no published policy at " + settings->snapshot +
+                 ": mail is deferred until 'pin-admin publish' has run");
+  }
+
+  Result<std::vector<Door>> doors = OpenDoors(*settings);
+  if (!doors) return doors.error();
+  try {
+    service_ = std::make_unique<Service>(
+        *std::move(doors), [this](std::string_view text) {
+          log_.Warning(text);
+        });
+  } catch (const std::exception& error) {
+    return Error{Reason::kInternal, std::string("workers: ") + error.what()};
+  }
+  const Status started = service_->Start();
+  if (!started) return started.error();
+  log_.Info(std::string("posternd " POSTERN_VERSION " ready"));
+  NotifyServiceManager("READY=1\nSTATUS=ready");
+  return {};
+}
+
+// Records only: without them enforcement goes on.
+void Daemon::OpenStateStore(const Settings& settings) {
+  StateStore::Options options;
+  options.path = settings.state_store;
+  options.verdict_retention = settings.verdict_retention;
+  options.observation_retention = settings.observation_retention;
+  options.warn = [this](std::string_view text) { log_.Warning(text); };
+  auto opened = StateStore::Open(std::move(options), clock_);
+  std::vector<SessionSink*> sinks{&syslog_sink_};
+  if (opened) {
+    state_ = *std::move(opened);
+    sinks.push_back(state_.get());
+  } else {
+    log_.Error("observations and verdicts are not kept: " +
+               opened.error().ToString());
+  }
+  sink_ = std::make_unique<FanOutSink>(std::move(sinks));
+}
+
+Result<std::vector<Door>> Daemon::OpenDoors(const Settings& settings) {
+  Result<std::vector<InheritedSocket>> inherited = TakeInheritedSockets();
+  if (!inherited) return inherited.error();
+
+  Result<Door> pipe = OpenDoor(settings, "pipe", *inherited);
+  if (!pipe) return pipe.error();
+  pipe->takes_fd = true;
+  pipe->workers = settings.worker_threads;
+  pipe->max_reading = std::max<std::size_t>(64, settings.worker_threads);
+  pipe->handler = [this](Call& call) { return Deliver(call); };
+
+  Result<Door> query = OpenDoor(settings, "query", *inherited);
+  if (!query) return query.error();
+  query->workers = kQueryWorkers;
+  query->queue = kQueryQueue;
+  query->handler = [this](Call& call) { return engine()->Answer(call); };
+
+  if (!inherited->empty()) {
+    return Error{Reason::kServiceUnavailable,
+                 "systemd passed a socket that is no door's: " +
+                     inherited->front().path};
+  }
+  std::vector<Door> doors;
+  doors.push_back(*std::move(pipe));
+  doors.push_back(*std::move(query));
+  return doors;
+}
+
+// systemd's socket where it made one at the door's path, otherwise our own.
+Result<Door> Daemon::OpenDoor(const Settings& settings, const std::string& name,
+                              std::vector<InheritedSocket>& inherited) {
+  const DoorSettings* wanted = settings.door(name);
+  if (wanted == nullptr) {
+    return Error{Reason::kInternal, "no door '" + name + "' in the settings"};
+  }
+  const Result<std::vector<uid_t>> uids = ResolveUsers(wanted->users);
+  if (!uids) {
+    return Error{uids.error().reason(),
+                 name + "-users: " + uids.error().detail()};
+  }
+  Door door;
+  door.name = name;
+  door.path = wanted->path;
+  door.uids = *uids;
+  const auto passed = std::find_if(
+      inherited.begin(), inherited.end(),
+      [&](const InheritedSocket& socket) { return socket.path == door.path; });
+  if (passed != inherited.end()) {
+    door.listener = std::move(passed->fd);
+    inherited.erase(passed);
+    return door;
+  }
+  // Anybody may connect; who may speak is decided by the peer's uid.
+  Result<OwnedFd> listener = ListenUnix({door.path, 0666, std::nullopt});
+  if (!listener) return listener.error();
+  door.listener = *std::move(listener);
+  own_sockets_.push_back(door.path);
+  return door;
+}
+
+std::shared_ptr<const Engine> Daemon::engine() const {
+  const std::lock_guard lock(engine_mutex_);
+  return engine_;
+}
+
+Reply Daemon::Deliver(Call& call) {
+  Reply reply = engine()->Deliver(call);
+  if (reply.word == "delivered") {
+    ++delivered_;
+  } else if (reply.word == "bounced") {
+    ++bounced_;
+  } else {
+    ++deferred_;
+  }
+  return reply;
+}
+
+bool Daemon::MayControl(const PeerCredentials& peer) const {
+  return peer.uid == 0 || peer.uid == geteuid();
+}
+
+Result<std::vector<std::string>> Daemon::Reload() {
+  const std::lock_guard only(reload_mutex_);
+  const Result<Settings> settings = LoadSettings(
+      options_.config, MissingFile::kIsAnError, options_.overrides);
+  if (!settings) return settings.error();
+  auto made = Engine::Make(*settings, {*sink_, clock_, controls_});
+  if (!made) return made.error();
+  std::vector<std::pair<std::string, std::vector<uid_t>>> users;
+  for (const DoorSettings& door : settings->doors) {
+    Result<std::vector<uid_t>> uids = ResolveUsers(door.users);
+    if (!uids) return uids.error();
+    users.emplace_back(door.name, *std::move(uids));
+  }
+
+  // Nothing fails from here on.
+  std::shared_ptr<const Engine> old = *std::move(made);
+  {
+    const std::lock_guard lock(engine_mutex_);
+    engine_.swap(old);
+  }
+  for (auto& [name, uids] : users) service_->SetUsers(name, std::move(uids));
+  std::vector<std::string> unchanged =
+      NeedingRestart(old->settings(), *settings);
+  log_.Info("configuration reloaded");
+  for (const std::string& name : unchanged) log_.Warning(name);
+  return unchanged;
+}
+
+bool Daemon::Run() {
+  for (;;) {
+    const int number = AwaitSignal(std::chrono::hours(1));
+    if (number == SIGTERM || number == SIGINT) return Stop();
+    if (number != SIGHUP) continue;
+    NotifyServiceManager("RELOADING=1");
+    const auto reloaded = Reload();
+    if (!reloaded) {
+      log_.Error("the configuration stays as it was: " +
+                 reloaded.error().ToString());
+    }
+    NotifyServiceManager("READY=1");
+  }
+}
+
+bool Daemon::Stop() {
+  NotifyServiceManager("STOPPING=1\nSTATUS=stopping");
+  log_.Info("stopping");
+  const Deadline deadline = Deadline::After(
+      engine()->settings().timeouts.dot_reply + kStopSlack);
+  // Only deliveries that wait for the reply to their final dot take time here:
+  // to cut one off is to send that message twice.
+  while (!service_->Stop(deadline.Within(std::chrono::milliseconds(200)))) {
+    const int number = AwaitSignal(std::chrono::milliseconds(0));
+    if (deadline.expired() || number == SIGTERM || number == SIGINT) {
+      log_.Error("stopped while deliveries waited for their last reply; their "
+                 "messages may be delivered twice");
+      if (state_) state_->Flush();
+      for (const std::string& path : own_sockets_) unlink(path.c_str());
+      return false;
+    }
+  }
+  log_.Info("stopped");
+  return true;
+}
+
+std::string Daemon::StatusJson() const {
+  using Json = nlohmann::ordered_json;
+  const std::shared_ptr<const Engine> current = engine();
+  Json doors = Json::array();
+  for (const DoorStatus& door : service_->Doors()) {
+    doors.push_back({{"name", door.name},
+                     {"socket", door.path},
+                     {"workers", door.load.workers},
+                     {"busy", door.load.busy},
+                     {"queued", door.load.queued},
+                     {"connections", door.reading},
+                     {"accepted", door.accepted},
+                     {"refused", door.refused},
+                     {"turned_away", door.turned_away}});
+  }
+  const Json json{{"version", POSTERN_VERSION},
+                  {"protocol", kProtocolVersion},
+                  {"pid", getpid()},
+                  {"started", FormatTime(started_)},
+                  {"config", options_.config},
+                  {"policy_generation", current->store().Generation()},
+                  {"state_store", state_ != nullptr},
+                  {"spool_octets", current->spool_octets()},
+                  {"delivered", delivered_.load()},
+                  {"deferred", deferred_.load()},
+                  {"bounced", bounced_.load()},
+                  {"doors", std::move(doors)}};
+  return json.dump(-1, ' ', true, Json::error_handler_t::replace);
+}
+
+}  // namespace postern

@@ -1,0 +1,83 @@
+// posternd/daemon.h
+//
+// Daemon: the service from start to end: configuration, lock, sockets, engine,
+// doors; then signals. SIGHUP reloads, SIGTERM and SIGINT stop, a second one
+// stops at once.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/audit/audit_log.h"
+#include "core/clock/clock.h"
+#include "core/config/settings.h"
+#include "core/service/listening_socket.h"
+#include "core/service/service.h"
+#include "core/store/state_store.h"
+#include "posternd/engine.h"
+#include "posternd/query_door.h"
+
+namespace postern {
+
+struct DaemonOptions {
+  std::string config;
+  // "name=value", after the file.
+  std::vector<std::string> overrides;
+};
+
+// Made, started and run by the main thread, which has blocked the signals
+// before (BlockSignals()), so that every thread inherits that.
+class Daemon {
+ public:
+  Daemon(DaemonOptions options, const Syslog& log);
+  ~Daemon();
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  // Everything up to accepting clients; an Error says what is wrong and nothing
+  // is left running.
+  [[nodiscard]] Status Start();
+
+  // Until a signal ends it. False: some deliveries were cut off, and threads
+  // may still run; the process must end by _exit(2).
+  [[nodiscard]] bool Run();
+
+  static void BlockSignals();
+
+ private:
+  Result<std::vector<Door>> OpenDoors(const Settings& settings);
+  Result<Door> OpenDoor(const Settings& settings, const std::string& name,
+                        std::vector<InheritedSocket>& inherited);
+  void OpenStateStore(const Settings& settings);
+  Result<std::vector<std::string>> Reload();
+  bool Stop();
+
+  std::shared_ptr<const Engine> engine() const;
+  Reply Deliver(Call& call);
+  std::string StatusJson() const;
+  bool MayControl(const PeerCredentials& peer) const;
+
+  const DaemonOptions options_;
+  const Syslog& log_;
+  const SystemClock clock_;
+  const TimePoint started_;
+  ServiceControls controls_;
+  std::optional<InstanceLock> lock_;
+  std::vector<std::string> own_sockets_;  // to remove at the end
+
+  std::unique_ptr<StateStore> state_;
+  SyslogSink syslog_sink_;
+  std::unique_ptr<FanOutSink> sink_;
+  std::atomic<std::uint64_t> delivered_{0}, deferred_{0}, bounced_{0};
+
+  mutable std::mutex engine_mutex_;  // guards engine_
+  std::shared_ptr<const Engine> engine_;
+  std::mutex reload_mutex_;          // one reload at a time
+  std::unique_ptr<Service> service_;  // last: its workers use all the above
+};
+
+}  // namespace postern

@@ -1,0 +1,56 @@
+// posternd/engine.h
+//
+// Engine: everything that is made from the configuration and answers calls. A
+// reload makes a new one beside the old; a call keeps the engine that it began
+// with until it is answered.
+#pragma once
+
+#include <memory>
+
+#include "core/audit/session_record.h"
+#include "core/clock/clock.h"
+#include "core/config/settings.h"
+#include "core/delivery/delivery.h"
+#include "core/delivery/spooled_message.h"
+#include "core/outcome/result.h"
+#include "plugins/builtin/assembled_gate.h"
+#include "posternd/query_door.h"
+#include "postfix-transport/pipe_door.h"
+
+namespace postern {
+
+// Thread-safe once made.
+class Engine {
+ public:
+  // What outlives every engine.
+  struct Surroundings {
+    SessionSink& sink;
+    const Clock& clock;
+    const ServiceControls& controls;
+  };
+
+  static Result<std::shared_ptr<const Engine>> Make(const Settings& settings,
+                                                    Surroundings around);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  const Settings& settings() const { return settings_; }
+  PolicyStore& store() const { return gate_->store(); }
+  std::uint64_t spool_octets() const { return spool_.used(); }
+
+  Reply Deliver(Call& call) const { return pipe_.Handle(call); }
+  Reply Answer(const Call& call) const { return query_.Handle(call); }
+
+ private:
+  Engine(const Settings& settings, std::unique_ptr<AssembledGate> gate,
+         Surroundings around);
+
+  const Settings settings_;
+  const std::unique_ptr<AssembledGate> gate_;
+  mutable Delivery delivery_;
+  mutable Spool spool_;
+  const PipeDoor pipe_;
+  const QueryDoor query_;
+};
+
+}  // namespace postern

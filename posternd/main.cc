@@ -1,0 +1,108 @@
+// posternd/main.cc
+//
+// posternd: the resident service (docs/architecture.md). It never detaches
+// itself: systemd, or a shell, runs it.
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "core/audit/audit_log.h"
+#include "core/config/command_line.h"
+#include "posternd/daemon.h"
+
+namespace postern {
+namespace {
+
+constexpr int kGood = 0, kFailed = 1, kUsage = 2;
+
+CommandSpec Spec() {
+  CommandSpec spec;
+  spec.name = "";
+  spec.summary = "The service that holds outbound mail to its policies.";
+  spec.text =
+      "Runs until SIGTERM; SIGHUP reads the configuration again. Needs no "
+      "privileges and refuses to run as root.";
+  spec.options = {
+      {.name = "config", .letter = 'c', .value = "FILE",
+       .help = "The configuration.", .standard = "/etc/postern/postern.conf"},
+      {.name = "set", .value = "NAME=VALUE",
+       .help = "Overrides an option of the configuration.",
+       .repeatable = true},
+      {.name = "foreground", .value = "", .help = "Copies the log to standard error."},
+      {.name = "allow-root", .value = "", .help = "Runs even as root: for laboratories."},
+      {.name = "version", .value = "", .help = "Prints the version."},
+  };
+  spec.example = "posternd --foreground --config /etc/postern/postern.conf";
+  return spec;
+}
+
+// Each delivery has a client's socket, the message's pipe, a spool file and a
+// connection; memory is never written to disk by a crash.
+void SetLimits() {
+  umask(0077);
+  const rlimit no_core{0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
+}
+
+int Complain(const std::string& text, int status) {
+  std::fprintf(stderr, "posternd: %s\n", text.c_str());
+  return status;
+}
+
+int Serve(const ParsedCommand& args) {
+  if (geteuid() == 0 && !args.Has("allow-root")) {
+    return Complain("refuses to run as root; start it as the user 'postern'",
+                    kUsage);
+  }
+  SetLimits();
+  Daemon::BlockSignals();
+  const Syslog log("postern", args.Has("foreground"));
+  Daemon daemon({args.Get("config"), args.All("set")}, log);
+  const Status started = daemon.Start();
+  if (!started) {
+    log.Error("does not start: " + started.error().ToString());
+    if (args.Has("foreground")) return kFailed;
+    return Complain(started.error().ToString(), kFailed);
+  }
+  // Threads that still wait for a server would keep an orderly exit waiting.
+  if (!daemon.Run()) _exit(kFailed);
+  return kGood;
+}
+
+int Main(const std::vector<std::string>& words) {
+  const CommandSpec spec = Spec();
+  const Result<ParsedCommand> args = ParseCommand(spec, {}, words);
+  if (!args) {
+    return Complain(args.error().detail() + "\nTry 'posternd --help'.", kUsage);
+  }
+  if (args->Has("help")) {
+    std::fputs(RenderHelp("posternd", spec, {}).c_str(), stdout);
+    return kGood;
+  }
+  if (args->Has("version")) {
+    std::puts("posternd " POSTERN_VERSION);
+    return kGood;
+  }
+  return Serve(*args);
+}
+
+}  // namespace
+}  // namespace postern
+
+int main(int argc, char** argv) {
+  try {
+    return postern::Main({argv + (argc > 0 ? 1 : 0), argv + argc});
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "posternd: %s\n", error.what());
+    return 1;
+  }
+}

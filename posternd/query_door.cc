@@ -1,0 +1,111 @@
+#include "posternd/query_door.h"
+
+#include <nlohmann/json.hpp>
+
+#include "core/gate/explain.h"
+#include "core/gate/probe.h"
+#include "core/names/quoted.h"
+
+namespace postern {
+namespace {
+
+// Planning asks DNS only; a probe may wait for many silent hosts.
+constexpr std::chrono::seconds kExplainBudget{60};
+constexpr std::chrono::minutes kProbeBudget{5};
+
+Error Invalid(std::string what) {
+  return Error{Reason::kRequestInvalid, std::move(what)};
+}
+
+Status CheckNoFields(const Request& request) {
+  if (request.fields.empty()) return {};
+  return Invalid("'" + request.verb + "' takes no fields");
+}
+
+Cancellation CancellationOf(const Call& call) {
+  return {call.socket.get(), call.stop_fd};
+}
+
+}  // namespace
+
+std::string VersionJson() {
+  const nlohmann::ordered_json json{{"version", POSTERN_VERSION},
+                                    {"protocol", kProtocolVersion}};
+  return json.dump();
+}
+
+Result<Question> ParseQuestion(const Request& request) {
+  for (const auto& field : request.fields) {
+    if (field.first != "domain" && field.first != "nexthop") {
+      return Invalid("unknown field " + Quoted(field.first));
+    }
+  }
+  const std::string* domain = request.Find("domain");
+  if (domain == nullptr) return Invalid("domain is missing");
+  Result<HostName> recipient = ParseRecipientDomain(*domain);
+  if (!recipient) return recipient.error();
+  if (const std::string* hop = request.Find("nexthop")) {
+    Result<NextHop> next_hop = NextHop::Parse(*hop);
+    if (!next_hop) return next_hop.error();
+    return Question{*std::move(recipient), *std::move(next_hop)};
+  }
+  const Domain* name = std::get_if<Domain>(&*recipient);
+  NextHop next_hop = name != nullptr ? NextHop::ForDomain(*name)
+                                     : NextHop::ForHost(*recipient);
+  return Question{*std::move(recipient), std::move(next_hop)};
+}
+
+Reply QueryDoor::Handle(const Call& call) const {
+  const Request& request = call.request;
+  if (request.verb == "explain") return Explain(call);
+  if (request.verb == "probe") return Probe(call);
+  const Status bare = CheckNoFields(request);
+  if (!bare) return ErrorReply(bare.error());
+  if (request.verb == "ping") return {"ok", "{\"alive\":true}"};
+  if (request.verb == "version") return {"ok", VersionJson()};
+  if (request.verb == "status") return {"ok", controls_.status()};
+  if (request.verb == "reload") return Reload(call);
+  return ErrorReply(Invalid("unknown verb " + Quoted(request.verb) +
+                            "; there are ping version status explain probe "
+                            "reload"));
+}
+
+Reply QueryDoor::Explain(const Call& call) const {
+  const Result<Question> question = ParseQuestion(call.request);
+  if (!question) return ErrorReply(question.error());
+  return {"ok", ExplainJson(gate_.MakePlan(question->recipient,
+                                           question->next_hop,
+                                           Deadline::After(kExplainBudget)))};
+}
+
+Reply QueryDoor::Probe(const Call& call) const {
+  const Result<Question> question = ParseQuestion(call.request);
+  if (!question) return ErrorReply(question.error());
+  const Deadline deadline = Deadline::After(kProbeBudget);
+  const Planned planned =
+      gate_.MakePlan(question->recipient, question->next_hop, deadline);
+  std::vector<ProbedAddress> probed;
+  if (const Plan* plan = std::get_if<Plan>(&planned)) {
+    ProbeOptions options;
+    options.each = probe_;
+    options.cancellation = CancellationOf(call);
+    probed = ProbeHosts(gate_, *plan, options, deadline);
+  }
+  return {"ok", ProbeJson(planned, probed)};
+}
+
+Reply QueryDoor::Reload(const Call& call) const {
+  if (!controls_.may_control(call.peer)) {
+    return ErrorReply({Reason::kClientNotAllowed,
+                       "uid " + std::to_string(call.peer.uid) +
+                           " may not reload the service"});
+  }
+  const Result<std::vector<std::string>> unchanged = controls_.reload();
+  if (!unchanged) return ErrorReply(unchanged.error());
+  const nlohmann::ordered_json json{{"reloaded", true},
+                                    {"unchanged", *unchanged}};
+  return {"ok", json.dump(-1, ' ', true,
+                          nlohmann::ordered_json::error_handler_t::replace)};
+}
+
+}  // namespace postern
