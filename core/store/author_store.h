@@ -27,6 +27,7 @@
 #include "core/policy/pin.h"
 #include "core/policy/policy_line.h"
 #include "core/policy/served_policy.h"
+#include "core/store/stored_row.h"
 
 namespace postern {
 
@@ -149,8 +150,9 @@ class AuthorStore {
 
   // Every row in the order of the keys' octets, one at a time (there may be a
   // million). Stops at the first error that `visit` returns.
-  virtual Status ForEachRow(
-      const std::function<Status(const PolicyRow&)>& visit) = 0;
+  virtual Status ForEachStoredRow(
+      const std::function<Status(const StoredRow&)>& visit) = 0;
+  Status ForEachRow(const std::function<Status(const PolicyRow&)>& visit);
   // The same, as a list.
   Result<std::vector<PolicyRow>> Rows();
   // Exactly this key's row; nothing where nothing is filed under it.
@@ -168,6 +170,9 @@ class AuthorStore {
   virtual Result<std::string> VerifyHistory(
       std::string_view expected_head = {}) = 0;
   virtual Result<StoreVersion> Version() = 0;
+  // Runs `work` while nobody else can commit, so that all it reads is of one
+  // version. `work` must not change the store.
+  virtual Status WhileUnchanged(const std::function<Status()>& work) = 0;
 
  protected:
   AuthorStore() = default;

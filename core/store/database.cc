@@ -166,9 +166,8 @@ Result<Database> Database::Open(const std::string& path, Mode mode) {
 
 Result<Statement> Database::Prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
-  const int code = sqlite3_prepare_v3(handle_.get(), sql.data(),
-                                      AsLength(sql.size()), 0, &statement,
-                                      nullptr);
+  const int code = sqlite3_prepare_v3(
+      handle_.get(), sql.data(), AsLength(sql.size()), 0, &statement, nullptr);
   if (code != SQLITE_OK) return Failure("cannot be asked");
   return Statement(handle_.get(), statement);
 }
@@ -211,8 +210,7 @@ Status Transaction::Commit() {
 
 Status CheckVersion(Database& database, std::string_view what,
                     std::int32_t application, std::size_t newest) {
-  const Result<std::int64_t> owner =
-      database.Number("PRAGMA application_id");
+  const Result<std::int64_t> owner = database.Number("PRAGMA application_id");
   if (!owner) return owner.error();
   const Result<std::int64_t> version = database.Number("PRAGMA user_version");
   if (!version) return version.error();
@@ -230,8 +228,7 @@ Status CheckVersion(Database& database, std::string_view what,
 }
 
 Status Migrate(Database& database, std::string_view what,
-               std::int32_t application,
-               std::span<const char* const> scripts) {
+               std::int32_t application, std::span<const char* const> scripts) {
   Result<std::unique_ptr<Transaction>> transaction =
       Transaction::Begin(database);
   if (!transaction) return transaction.error();
@@ -246,10 +243,9 @@ Status Migrate(Database& database, std::string_view what,
     const bool older =
         *version >= 1 && *version < static_cast<std::int64_t>(scripts.size());
     // An older one passes if it is ours; every other must fit as it is.
-    const Status fits =
-        CheckVersion(database, what, application,
-                     older ? static_cast<std::size_t>(*version)
-                           : scripts.size());
+    const Status fits = CheckVersion(
+        database, what, application,
+        older ? static_cast<std::size_t>(*version) : scripts.size());
     if (!fits) return fits;
     if (!older) return {};
   }

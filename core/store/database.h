@@ -111,9 +111,9 @@ class Transaction {
 [[nodiscard]] Status Migrate(Database& database, std::string_view what,
                              std::int32_t application,
                              std::span<const char* const> scripts);
-// The same for a reader, which migrates nothing: the version must be the newest.
+// The same for a reader, which migrates nothing: the version must be the
+// newest.
 [[nodiscard]] Status CheckVersion(Database& database, std::string_view what,
-                                  std::int32_t application,
-                                  std::size_t newest);
+                                  std::int32_t application, std::size_t newest);
 
 }  // namespace postern

@@ -34,9 +34,10 @@ Result<Pin> ReadPin(std::string_view text);
 Result<std::string> WriteAnchor(const Anchor& anchor);
 Result<Anchor> ReadAnchor(std::string_view text);
 
-// "spki", "cert", "any", "ca".
-std::string_view ToString(PinKind kind);
-std::string_view ToString(PinRole role);
+// What the history calls a pin: "example.org spki sha256 3f…". Begins with the
+// key and a space, and sorts as the keys do.
+std::string PinSubject(std::string_view key, PinKind kind,
+                       DigestAlgorithm algorithm, std::string_view digest);
 
 // The anchor that the line's ca= names; empty where it names none.
 std::string_view AnchorName(const PolicyLine& line);
