@@ -64,7 +64,7 @@ bool ConnectionRecord::Saw(std::string_view verb) const {
   return false;
 }
 
-bool ServerConnection::SendRaw(std::string_view octets) {
+bool ServerConnection::SayRaw(std::string_view octets) {
   while (!octets.empty()) {
     const ssize_t count =
         send(fd_, octets.data(), octets.size(), MSG_NOSIGNAL);
@@ -85,13 +85,13 @@ bool ServerConnection::ReceiveRaw(std::string& into) {
 bool ServerConnection::Flush() {
   std::string octets = tls_->Take();
   if (cut_after_ && *cut_after_ < octets.size()) {
-    SendRaw(std::string_view(octets).substr(0, *cut_after_));
+    SayRaw(std::string_view(octets).substr(0, *cut_after_));
     HangUp();
     return false;
   }
   if (cut_after_) *cut_after_ -= octets.size();
   if (!record_.encrypted) record_.tls_octets_sent += octets.size();
-  return SendRaw(octets);
+  return SayRaw(octets);
 }
 
 bool ServerConnection::Receive() {
@@ -123,7 +123,7 @@ void ServerConnection::Say(std::string_view octets) {
     tls_->Write(octets);
     Flush();
   } else {
-    SendRaw(octets);
+    SayRaw(octets);
   }
 }
 
@@ -180,9 +180,9 @@ bool ServerConnection::StartTls(const ServerTls& tls) {
   return true;
 }
 
-void ServerConnection::SayKeyUpdate() {
+bool ServerConnection::SayKeyUpdate() {
   tls_->KeyUpdate();
-  Flush();
+  return Flush();
 }
 
 void ServerConnection::WaitForHangup() {

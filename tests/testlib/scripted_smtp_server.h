@@ -54,14 +54,16 @@ class ServerConnection {
   explicit ServerConnection(int fd) : fd_(fd) {}
 
   void Say(std::string_view octets);
+  // Past TLS, onto the wire. False once nothing more can be sent.
+  bool SayRaw(std::string_view octets);
   // The next line; nothing at the end.
   std::optional<std::string> ReadLine();
   // Up to the final dot. False if the client hung up first.
   bool ReadMessage();
   // The server's half of the handshake. False where it failed or was cut.
   bool StartTls(const ServerTls& tls);
-  // Sends a KeyUpdate, a TLS record that carries no data.
-  void SayKeyUpdate();
+  // Sends a KeyUpdate, a TLS record that carries no data. False as SayRaw().
+  bool SayKeyUpdate();
   // Reads and forgets until the client has ended the connection.
   void WaitForHangup();
   void SayCloseNotify();
@@ -73,7 +75,6 @@ class ServerConnection {
 
  private:
   friend class ScriptedSmtpServer;
-  bool SendRaw(std::string_view octets);
   bool ReceiveRaw(std::string& into);  // false at the end
   bool Receive();                      // into buffer_, decrypted
   bool Flush();
