@@ -177,6 +177,9 @@ Result<std::shared_ptr<const CrlSet>> CrlSet::FromPem(std::string_view pem) {
     set->lists_.push_back(std::move(list));
   }
   if (set->lists_.empty()) return Unusable("no revocation list in it");
+  const auto digest = Digest(DigestAlgorithm::kSha256, pem);
+  if (!digest) return Unusable(digest.error().detail());
+  set->fingerprint_ = ToHex(digest->substr(0, 16));
   return std::shared_ptr<const CrlSet>(std::move(set));
 }
 

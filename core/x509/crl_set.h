@@ -31,6 +31,9 @@ class CrlSet {
   CrlSet& operator=(const CrlSet&) = delete;
   ~CrlSet();
 
+  // Hexadecimal; another for another content. For plans' digests.
+  const std::string& fingerprint() const { return fingerprint_; }
+
   enum class State { kGood, kRevoked, kUnknown };
   struct Answer {
     State state = State::kUnknown;
@@ -44,6 +47,7 @@ class CrlSet {
   struct List;
   CrlSet();
   std::vector<std::unique_ptr<const List>> lists_;
+  std::string fingerprint_;
 };
 
 }  // namespace postern

@@ -84,20 +84,17 @@ std::optional<NameMatch> MatchAny(const std::vector<std::string>& presented,
   return std::nullopt;
 }
 
-std::optional<NameMatch> MatchCommonName(const Certificate& leaf,
-                                         const AcceptedNames& names) {
-  std::optional<NameMatch> match =
-      MatchAny(leaf.common_names(), names.references, "CN");
-  if (!match && names.confirmed_ptr &&
-      names.common_name == CommonNameUse::kAlways) {
-    match = MatchAny(leaf.common_names(),
-                     {ReferenceIdentity::Exact(*names.confirmed_ptr).AsWeak()}, "CN");
-  }
-  if (match) match->common_name = true;
-  return match;
+// Whether a common name may stand for a reference identity.
+bool CountsCommonName(const Certificate& leaf, const AcceptedNames& names) {
+  return names.common_name == CommonNameUse::kAlways ||
+         (names.common_name == CommonNameUse::kNoDnsName && leaf.dns_names().empty());
 }
 
 }  // namespace
+
+bool ComparesCommonName(const Certificate& leaf, const AcceptedNames& names) {
+  return names.confirmed_ptr.has_value() || CountsCommonName(leaf, names);
+}
 
 std::string ToString(const AcceptedNames& names) {
   std::vector<std::string> words;
@@ -124,11 +121,19 @@ NameMatch MatchNames(const Certificate& leaf, const AcceptedNames& names) {
       }
     }
   }
-  const std::optional<NameMatch> by_common_name = MatchCommonName(leaf, names);
-  const bool counts =
-      names.common_name == CommonNameUse::kAlways ||
-      (names.common_name == CommonNameUse::kNoDnsName && leaf.dns_names().empty());
-  if (by_common_name && counts) return *by_common_name;
+  auto by_common_name = MatchAny(leaf.common_names(), names.references, "CN");
+  auto by_ptr = names.confirmed_ptr
+                    ? MatchAny(leaf.common_names(),
+                               {ReferenceIdentity::Exact(*names.confirmed_ptr).AsWeak()},
+                               "CN")
+                    : std::nullopt;
+  const auto& counting =
+      by_common_name && CountsCommonName(leaf, names) ? by_common_name : by_ptr;
+  if (counting) {
+    NameMatch match = *counting;
+    match.common_name = true;
+    return match;
+  }
 
   NameMatch none;
   none.reason = by_common_name ? Reason::kCertificateCommonNameOnly

@@ -32,7 +32,7 @@ struct AcceptedNames {
   std::vector<IpAddress> addresses;  // against iPAddress, octet by octet
   CommonNameUse common_name = CommonNameUse::kNever;
   // The peer's forward-confirmed PTR name: compared with the common name only,
-  // and only under kAlways. Always weak.
+  // whatever `common_name` says. Always weak.
   std::optional<Domain> confirmed_ptr;
 };
 
@@ -47,6 +47,9 @@ struct NameMatch {
   bool weak = false;         // the name it matched came from unsigned DNS
   bool common_name = false;  // it matched a common name
 };
+
+// Whether any common name of `leaf` is compared at all.
+bool ComparesCommonName(const Certificate& leaf, const AcceptedNames& names);
 
 NameMatch MatchNames(const Certificate& leaf, const AcceptedNames& names);
 

@@ -67,10 +67,7 @@ void CheckPathLength(const std::vector<Certificate>& path,
 std::vector<GeneralName> LeafNames(const Certificate& leaf,
                                    const PathRequest& request) {
   std::vector<GeneralName> names = leaf.details().names;
-  const CommonNameUse use = request.names != nullptr ? request.names->common_name
-                                                     : CommonNameUse::kNever;
-  if (use == CommonNameUse::kNever ||
-      (use == CommonNameUse::kNoDnsName && !leaf.dns_names().empty())) {
+  if (request.names == nullptr || !ComparesCommonName(leaf, *request.names)) {
     return names;
   }
   for (const std::string& name : leaf.common_names()) {

@@ -27,6 +27,7 @@ struct TrustStore::Entries {
   std::mutex mutex;
   // By the hash of the subject, in the order of their suffixes.
   std::multimap<std::uint32_t, Entry> by_hash;
+  std::string fingerprint;
 
   // The certificates filed under `hash`.
   std::vector<Certificate> Get(std::uint32_t hash) {
@@ -72,6 +73,13 @@ std::optional<std::pair<std::uint32_t, int>> ParseHashedName(
       std::atoi(name.c_str() + 9));
 }
 
+// `content` is everything the store was made of.
+Result<std::string> FingerprintOf(std::string_view content) {
+  auto digest = Digest(DigestAlgorithm::kSha256, content);
+  if (!digest) return digest.error();
+  return ToHex(digest->substr(0, 16));
+}
+
 }  // namespace
 
 TrustStore::TrustStore(std::unique_ptr<Entries> entries)
@@ -91,9 +99,11 @@ Result<std::shared_ptr<const TrustStore>> TrustStore::FromDirectory(
     }
   }
   auto entries = std::make_unique<Entries>();
+  std::string content;
   for (const auto& [key, file] : found) {
     auto text = ReadWholeFile(file, Reason::kTrustStoreUnavailable);
     if (!text) continue;  // a dangling link of a removed certificate
+    content += std::to_string(key.first) + ":" + std::to_string(text->size()) + ":" + *text;
     Entries::Entry entry;
     entry.pem = std::move(text).value();
     entries->by_hash.emplace(key.first, std::move(entry));
@@ -101,6 +111,9 @@ Result<std::shared_ptr<const TrustStore>> TrustStore::FromDirectory(
   if (entries->by_hash.empty()) {
     return Unavailable(path + ": no hashed certificate in it (run 'openssl rehash')");
   }
+  auto fingerprint = FingerprintOf(content);
+  if (!fingerprint) return Unavailable(fingerprint.error().detail());
+  entries->fingerprint = *std::move(fingerprint);
   return std::shared_ptr<const TrustStore>(new TrustStore(std::move(entries)));
 }
 
@@ -133,7 +146,9 @@ Result<std::shared_ptr<const TrustStore>> TrustStore::FromAnchors(
     std::vector<Certificate> anchors) {
   if (anchors.empty()) return Unavailable("no anchor");
   auto entries = std::make_unique<Entries>();
+  std::string content;
   for (Certificate& anchor : anchors) {
+    content.append(anchor.der().begin(), anchor.der().end());
     const std::uint32_t hash =
         HashOf(X509_get_subject_name(anchor.details().x509.get()));
     Entries::Entry entry;
@@ -141,6 +156,9 @@ Result<std::shared_ptr<const TrustStore>> TrustStore::FromAnchors(
     entry.certificates.push_back(std::move(anchor));
     entries->by_hash.emplace(hash, std::move(entry));
   }
+  auto fingerprint = FingerprintOf(content);
+  if (!fingerprint) return Unavailable(fingerprint.error().detail());
+  entries->fingerprint = *std::move(fingerprint);
   return std::shared_ptr<const TrustStore>(new TrustStore(std::move(entries)));
 }
 
@@ -163,6 +181,10 @@ bool TrustStore::Contains(const Certificate& certificate) const {
     if (anchor == certificate) return true;
   }
   return false;
+}
+
+const std::string& TrustStore::fingerprint() const {
+  return entries_->fingerprint;
 }
 
 std::size_t TrustStore::size() const {

@@ -43,6 +43,8 @@ class TrustStore {
   // Entries, for people. An entry of a directory that doesn't parse counts; it
   // is passed over when asked for.
   std::size_t size() const;
+  // Hexadecimal; another for another content. For plans' digests.
+  const std::string& fingerprint() const;
 
  private:
   struct Entries;
