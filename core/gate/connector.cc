@@ -36,6 +36,7 @@ SessionOptions Connector::OptionsFor(const Plan& plan, const HostPlan& host,
   options.tls = TlsParameters{host.servername, host.protocols, host.ciphers,
                               host.exclude,    line.client_cert, line.client_key};
   options.cancellation = request.cancellation;
+  options.timeouts = timeouts_;
   return options;
 }
 

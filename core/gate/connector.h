@@ -19,8 +19,12 @@ namespace postern {
 class Connector {
  public:
   Connector(Resolver& resolver, const TlsClient& tls, const Clock& clock,
-            std::string helo)
-      : resolver_(resolver), tls_(tls), clock_(clock), helo_(std::move(helo)) {}
+            std::string helo, const SmtpTimeouts& timeouts)
+      : resolver_(resolver),
+        tls_(tls),
+        clock_(clock),
+        helo_(std::move(helo)),
+        timeouts_(timeouts) {}
 
   Connection Connect(const Plan& plan, const HostPlan& host,
                      const IpAddress& address, const ConnectRequest& request,
@@ -40,6 +44,7 @@ class Connector {
   const TlsClient& tls_;
   const Clock& clock_;
   std::string helo_;
+  SmtpTimeouts timeouts_;
 };
 
 }  // namespace postern

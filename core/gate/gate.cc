@@ -10,7 +10,7 @@ Gate::Gate(Parts parts)
       planner_(parts.store, parts.router, parts.sources, left_out_,
                parts.clock),
       connector_(parts.resolver, parts.tls, parts.clock,
-                 std::move(parts.helo)) {}
+                 std::move(parts.helo), parts.timeouts) {}
 
 Planned Gate::MakePlan(const HostName& recipient, const NextHop& hop,
                        Deadline deadline) {

@@ -35,6 +35,7 @@ class Gate {
     const TlsClient& tls;
     const Clock& clock;
     std::string helo;
+    SmtpTimeouts timeouts;
   };
 
   explicit Gate(Parts parts);

@@ -17,18 +17,18 @@ namespace postern {
 
 struct HostFacts {
   HostName host;
-  Port port;
+  Port port{};
   // How we know that this host serves the destination: kSecure for a signed MX
   // answer, a bracketed next hop and a configured route.
   Security mx = Security::kInsecure;
   // Of the address records (the weaker of those that were found).
   Security address = Security::kInsecure;
-  std::vector<IpAddress> ips;      // in the order to try
-  std::optional<Domain> expanded;  // where CNAMEs led
+  std::vector<IpAddress> ips{};     // in the order to try
+  std::optional<Domain> expanded{};  // where CNAMEs led
   int preference = 0;
   // Set: this host can't be used now (no address, lookup failed, bogus). The
   // others still can.
-  std::optional<Error> failure;
+  std::optional<Error> failure{};
 };
 
 }  // namespace postern

@@ -26,23 +26,23 @@ enum class TlsUse {
 struct HostPlan {
   HostFacts facts;
   // Set: the host may not be used, nothing is connected.
-  std::optional<Finding> refused;
+  std::optional<Finding> refused{};
   // A plan that nobody filled in asks for TLS and can't pass without verifiers
   // being added on purpose: see Combine().
   TlsUse tls = TlsUse::kRequired;
   bool wrapper = false;  // implicit TLS (RFC 8314 section 3.3)
   // All must be satisfied.
-  std::vector<std::shared_ptr<const Verifier>> verifiers;
+  std::vector<std::shared_ptr<const Verifier>> verifiers{};
   // Evaluated for the record only.
-  std::vector<std::shared_ptr<const Verifier>> recorded;
+  std::vector<std::shared_ptr<const Verifier>> recorded{};
   // A published policy (DANE, MTA-STS) takes part: on-fail=deliver never
   // passes over it.
   bool published = false;
 
-  std::optional<Domain> servername;  // SNI; nothing: none is sent
-  std::string protocols, ciphers, exclude;
+  std::optional<Domain> servername{};  // SNI; nothing: none is sent
+  std::string protocols{}, ciphers{}, exclude{};
   bool needs_ptr = false;            // the evidence must carry confirmed_ptr
-  std::vector<std::string> notes;    // "weak: …", for explain and the log
+  std::vector<std::string> notes{};  // "weak: …", for explain and the log
 };
 
 }  // namespace postern

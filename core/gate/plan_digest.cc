@@ -1,0 +1,49 @@
+#include "core/gate/plan_digest.h"
+
+#include "core/x509/digest.h"
+
+namespace postern {
+namespace {
+
+// Every field ends in a separator that no field contains, so that two
+// different plans can't run together into one text.
+void Add(std::string& text, std::string_view field) {
+  text += field;
+  text += '\0';
+}
+
+void AddHost(std::string& text, const HostPlan& host) {
+  Add(text, "host");
+  Add(text, ToString(host.facts.host));
+  Add(text, std::to_string(host.facts.port.value));
+  Add(text, host.refused ? Describe(host.refused->reason()).token : "");
+  Add(text, std::to_string(static_cast<int>(host.tls)));
+  Add(text, host.wrapper ? "wrapper" : "");
+  Add(text, host.servername ? host.servername->str() : "");
+  Add(text, host.protocols);
+  Add(text, host.ciphers);
+  Add(text, host.exclude);
+  Add(text, host.needs_ptr ? "ptr" : "");
+  for (const auto& verifier : host.verifiers) {
+    Add(text, verifier->name());
+    Add(text, verifier->Describe());
+  }
+}
+
+}  // namespace
+
+std::string DigestOf(const Plan& plan) {
+  std::string text;
+  Add(text, ToString(plan.destination.recipient));
+  Add(text, plan.destination.next_hop.str());
+  Add(text, Format(plan.destination.policy.line));
+  Add(text, plan.hop_policy ? Format(plan.hop_policy->line) : "");
+  for (const HostPlan& host : plan.hosts) AddHost(text, host);
+
+  const Result<std::string> digest = Digest(DigestAlgorithm::kSha256, text);
+  // A plan without a digest is never equal to another: nothing is shared.
+  if (!digest) return {};
+  return ToHex(*digest);
+}
+
+}  // namespace postern

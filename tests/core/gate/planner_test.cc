@@ -1,0 +1,227 @@
+// tests/core/gate/planner_test.cc
+//
+// From a recipient and a next hop to a plan: what can't be found out defers,
+// what is proven absent may bounce, and no source that fails makes a plan weaker.
+#include "core/gate/planner.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/testlib/fake_resolver.h"
+#include "tests/testlib/memory_policy_store.h"
+
+namespace postern {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::seconds;
+
+class FixedClock final : public Clock {
+ public:
+  TimePoint Now() const override { return TimePoint(hours(500'000)); }
+};
+
+class FirstOnes final : public Random {
+ public:
+  std::uint64_t Below(std::uint64_t) override { return 0; }
+};
+
+class NamedVerifier final : public Verifier {
+ public:
+  std::string_view name() const override { return "webpki"; }
+  std::string Describe() const override { return "a name"; }
+  Finding Check(const TlsEvidence&, TimePoint) const override {
+    return Finding::Violated(Reason::kCertificateHostMismatch, "");
+  }
+};
+
+// Stands for the web PKI: applies to every host, or fails to bind.
+class ScriptedSource final : public PolicySource {
+ public:
+  class Bound final : public BoundSource {
+   public:
+    Contribution ForHost(const HostFacts&, Deadline) const override {
+      Contribution contribution;
+      contribution.state = Contribution::State::kApplies;
+      contribution.verifier = std::make_shared<NamedVerifier>();
+      return contribution;
+    }
+  };
+
+  std::string_view name() const override { return "webpki"; }
+  Result<std::unique_ptr<const BoundSource>> ForDestination(
+      const Destination&, Deadline) override {
+    if (fails) return Error(Reason::kTrustStoreUnavailable, "gone");
+    return std::unique_ptr<const BoundSource>(std::make_unique<Bound>());
+  }
+  bool fails = false;
+};
+
+class PlannerTest : public testing::Test {
+ protected:
+  PlannerTest() {
+    store_.Set("* may");
+    resolver_.SetMx("bank.test", MxHosts({{10, "mx1.bank.test"},
+                                          {20, "mx2.bank.test"}}));
+    resolver_.SetA("mx1.bank.test", Addresses({"192.0.2.1"}));
+    resolver_.SetA("mx2.bank.test", Addresses({"192.0.2.2"}));
+    resolver_.SetA("relay.test", Addresses({"192.0.2.9"}));
+  }
+
+  Planned Make(std::string_view recipient, std::string_view hop) {
+    return planner_.MakePlan(TestDomain(recipient), NextHop::Parse(hop).value(),
+                             Deadline::After(seconds(5)));
+  }
+  static const Verdict& No(const Planned& planned) {
+    return std::get<Verdict>(planned);
+  }
+  static const Plan& Yes(const Planned& planned) {
+    return std::get<Plan>(planned);
+  }
+
+  MemoryPolicyStore store_;
+  FakeResolver resolver_;
+  FirstOnes random_;
+  FixedClock clock_;
+  Router router_{resolver_, random_, OwnIdentity{}};
+  ScriptedSource webpki_;
+  PolicySource* const sources_[1] = {&webpki_};
+  std::vector<std::string> left_out_;
+  Planner planner_{store_, router_, sources_, left_out_, clock_};
+};
+
+TEST_F(PlannerTest, PlansEveryHostInOrderWithTheLineThatHolds) {
+  store_.Set("bank.test secure");
+  const Planned planned = Make("bank.test", "bank.test");
+
+  const Plan& plan = Yes(planned);
+  ASSERT_EQ(plan.hosts.size(), 2u);
+  EXPECT_EQ(ToString(plan.hosts[0].facts.host), "mx1.bank.test");
+  EXPECT_EQ(plan.hosts[0].tls, TlsUse::kRequired);
+  EXPECT_EQ(plan.hosts[0].verifiers.size(), 1u);
+  EXPECT_EQ(plan.destination.policy.line.level, Level::kSecure);
+  EXPECT_TRUE(plan.destination.own_mx);
+}
+
+TEST_F(PlannerTest, AStoreThatCannotBeReadDefers) {
+  store_.Break();
+  const Planned planned = Make("bank.test", "bank.test");
+  EXPECT_EQ(No(planned).decision, Decision::kDefer);
+  EXPECT_EQ(No(planned).reason, Reason::kPolicyStoreUnavailable);
+}
+
+TEST_F(PlannerTest, ASourceThatCannotBeBoundRefusesEveryHost) {
+  store_.Set("bank.test secure");
+  webpki_.fails = true;
+  const Planned planned = Make("bank.test", "bank.test");
+  for (const HostPlan& host : Yes(planned).hosts) {
+    ASSERT_TRUE(host.refused);
+    EXPECT_EQ(host.refused->reason(), Reason::kTrustStoreUnavailable);
+  }
+}
+
+TEST_F(PlannerTest, AnUnprovenAbsenceBouncesOnlyWhereNothingHasToBeProven) {
+  EXPECT_EQ(No(Make("gone.test", "gone.test")).decision, Decision::kBounce);
+  EXPECT_EQ(No(Make("gone.test", "gone.test")).status, "5.1.2");
+
+  store_.Set("gone.test secure");
+  const Planned held = Make("gone.test", "gone.test");
+  EXPECT_EQ(No(held).decision, Decision::kDefer);
+  EXPECT_EQ(No(held).status.front(), '4');
+
+  resolver_.SetMx("gone.test", NoDomain<MxRecord>(Security::kSecure));
+  EXPECT_EQ(No(Make("gone.test", "gone.test")).decision, Decision::kBounce);
+}
+
+TEST_F(PlannerTest, AFailedLookupNeverBounces) {
+  resolver_.SetMx("bank.test", Failed<MxRecord>());
+  EXPECT_EQ(No(Make("bank.test", "bank.test")).decision, Decision::kDefer);
+}
+
+TEST_F(PlannerTest, AnAuthenticatingLineRefusesAHopItDoesNotName) {
+  store_.Set("bank.test secure");
+  const Planned planned = Make("bank.test", "[relay.test]");
+  EXPECT_EQ(No(planned).reason, Reason::kRouteNotAllowed);
+  EXPECT_EQ(No(planned).decision, Decision::kDefer);
+  EXPECT_TRUE(resolver_.Questions().empty()) << "refused before any lookup";
+}
+
+TEST_F(PlannerTest, ADryRunPlansTheForbiddenHopAndRefusesItsHosts) {
+  store_.Set("bank.test secure on-fail=deliver");
+  const Planned planned = Make("bank.test", "[relay.test]");
+  ASSERT_EQ(Yes(planned).hosts.size(), 1u);
+  EXPECT_EQ(Yes(planned).hosts[0].refused->reason(), Reason::kRouteNotAllowed);
+}
+
+TEST_F(PlannerTest, RouteLeadsMailForTheDomainsOwnMxThroughTheNamedHops) {
+  store_.Set("bank.test secure route=[relay.test]:465 wrapper=yes");
+  const Planned planned = Make("bank.test", "bank.test");
+  ASSERT_EQ(Yes(planned).hosts.size(), 1u);
+  const HostPlan& host = Yes(planned).hosts[0];
+  EXPECT_EQ(ToString(host.facts.host), "relay.test");
+  EXPECT_EQ(host.facts.port.value, 465);
+  EXPECT_TRUE(host.wrapper);
+}
+
+TEST_F(PlannerTest, AHopsOwnLineHoldsBesidesAWeakDomainLine) {
+  store_.Set("[relay.test] secure");
+  const Planned planned = Make("bank.test", "[relay.test]");
+  ASSERT_EQ(Yes(planned).hosts.size(), 1u);
+  EXPECT_EQ(Yes(planned).hosts[0].tls, TlsUse::kRequired);
+  EXPECT_EQ(Yes(planned).hosts[0].verifiers.size(), 1u);
+  EXPECT_TRUE(Yes(planned).hop_policy);
+}
+
+TEST_F(PlannerTest, PublishedLevelsAreNeverSilentlyWeaker) {
+  for (const char* line : {"bank.test dane", "bank.test dane-only",
+                           "bank.test sts", "bank.test auto"}) {
+    SCOPED_TRACE(line);
+    store_.Set(line);
+    const Planned planned = Make("bank.test", "bank.test");
+    for (const HostPlan& host : Yes(planned).hosts) {
+      ASSERT_TRUE(host.refused);
+      EXPECT_EQ(host.refused->reason(), Reason::kVerifierNotBuiltIn);
+    }
+  }
+}
+
+TEST_F(PlannerTest, AutoIsItsFloorOnlyWhenBothPublishedSourcesAreLeftOut) {
+  store_.Set("bank.test auto floor=encrypt");
+  left_out_ = {"dane"};
+  Planner one{store_, router_, sources_, left_out_, clock_};
+  const Planned held = one.MakePlan(TestDomain("bank.test"),
+                                    NextHop::Parse("bank.test").value(),
+                                    Deadline::After(seconds(5)));
+  EXPECT_TRUE(Yes(held).hosts[0].refused);
+
+  const std::vector<std::string> both{"dane", "mta-sts"};
+  Planner two{store_, router_, sources_, both, clock_};
+  const Planned floor = two.MakePlan(TestDomain("bank.test"),
+                                     NextHop::Parse("bank.test").value(),
+                                     Deadline::After(seconds(5)));
+  EXPECT_FALSE(Yes(floor).hosts[0].refused);
+  EXPECT_EQ(Yes(floor).hosts[0].tls, TlsUse::kRequired);
+}
+
+TEST_F(PlannerTest, TheDigestFollowsWhatDecides) {
+  store_.Set("bank.test secure");
+  const std::string before = Yes(Make("bank.test", "bank.test")).digest;
+  EXPECT_EQ(before.size(), 64u);
+  EXPECT_EQ(Yes(Make("bank.test", "bank.test")).digest, before);
+  store_.Set("bank.test secure match=other.test");
+  EXPECT_NE(Yes(Make("bank.test", "bank.test")).digest, before);
+}
+
+TEST_F(PlannerTest, ALiteralHasOnlyItsOwnLineOrTheDefault) {
+  store_.Set("[192.0.2.7] encrypt");
+  const NextHop hop = NextHop::Parse("[192.0.2.7]").value();
+  const Planned planned = planner_.MakePlan(
+      TestAddress("192.0.2.7"), hop, Deadline::After(seconds(5)));
+  EXPECT_EQ(Yes(planned).hosts.at(0).tls, TlsUse::kRequired);
+  const Planned other = planner_.MakePlan(
+      TestAddress("192.0.2.8"), NextHop::Parse("[192.0.2.8]").value(),
+      Deadline::After(seconds(5)));
+  EXPECT_EQ(Yes(other).hosts.at(0).tls, TlsUse::kOpportunistic);
+}
+
+}  // namespace
+}  // namespace postern
