@@ -1,0 +1,416 @@
+// tests/core/delivery/delivery_test.cc
+//
+// The host loop against servers that record what they saw: nothing of the
+// envelope reaches a host that the plan refuses, a host's failure moves the
+// message to the next, and only what a server says after "pass" bounces.
+#include "core/delivery/delivery.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/testlib/fake_resolver.h"
+#include "tests/testlib/memory_policy_store.h"
+#include "tests/testlib/scripted_smtp_server.h"
+
+namespace postern {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::seconds;
+using Outcome = RecipientResult::Outcome;
+
+class FixedClock final : public Clock {
+ public:
+  TimePoint Now() const override { return TimePoint(hours(500'000)); }
+};
+
+class FirstOnes final : public Random {
+ public:
+  std::uint64_t Below(std::uint64_t) override { return 0; }
+};
+
+// Satisfied by the leaves it was given.
+class LeafVerifier final : public Verifier {
+ public:
+  LeafVerifier(std::vector<DerCertificate> good, Error undecided)
+      : good_(std::move(good)), undecided_(std::move(undecided)) {}
+  std::string_view name() const override { return "webpki"; }
+  std::string Describe() const override { return "a listed leaf"; }
+  Finding Check(const TlsEvidence& evidence, TimePoint) const override {
+    if (undecided_.reason() != Reason::kOk) {
+      return Finding::Undecided(undecided_);
+    }
+    for (const DerCertificate& leaf : good_) {
+      if (evidence.has_certificate() && evidence.leaf() == leaf) {
+        return Finding::Satisfied("listed");
+      }
+    }
+    return Finding::Violated(Reason::kCertificateHostMismatch, "not listed");
+  }
+
+ private:
+  std::vector<DerCertificate> good_;
+  Error undecided_;
+};
+
+class LeafSource final : public PolicySource {
+ public:
+  class Bound final : public BoundSource {
+   public:
+    explicit Bound(std::shared_ptr<const Verifier> verifier)
+        : verifier_(std::move(verifier)) {}
+    Contribution ForHost(const HostFacts&, Deadline) const override {
+      Contribution contribution;
+      contribution.state = Contribution::State::kApplies;
+      contribution.verifier = verifier_;
+      return contribution;
+    }
+
+   private:
+    std::shared_ptr<const Verifier> verifier_;
+  };
+  std::string_view name() const override { return "webpki"; }
+  Result<std::unique_ptr<const BoundSource>> ForDestination(
+      const Destination&, Deadline) override {
+    return std::unique_ptr<const BoundSource>(std::make_unique<Bound>(
+        std::make_shared<LeafVerifier>(good, undecided)));
+  }
+  std::vector<DerCertificate> good;
+  Error undecided{Reason::kOk, ""};
+};
+
+class RecordingSink final : public SessionSink {
+ public:
+  void OnSession(const SessionRecord& record) noexcept override {
+    records.push_back(record);
+  }
+  std::vector<SessionRecord> records;
+};
+
+class TextMessage final : public Message {
+ public:
+  explicit TextMessage(std::string text) : text_(std::move(text)) {}
+  std::uint64_t size() const override { return text_.size(); }
+  bool has_8bit() const override { return false; }
+  bool has_utf8_header() const override { return false; }
+  bool ends_with_crlf() const override { return true; }
+  Result<std::size_t> Read(std::uint64_t offset,
+                           std::span<char> into) const override {
+    return text_.copy(into.data(), into.size(), offset);
+  }
+
+ private:
+  std::string text_;
+};
+
+// Every host of bank.test listens on one port of its own loopback address.
+class DeliveryTest : public testing::Test {
+ protected:
+  static ServerBehaviour Tls(const TestCertificate& certificate) {
+    ServerBehaviour behaviour;
+    behaviour.tls = Presenting(certificate);
+    return behaviour;
+  }
+
+  // The line holds for hops "[host]:port" as well, so that tests choose ports.
+  void Route(std::string_view line, std::vector<ScriptedSmtpServer*> servers) {
+    std::string text = "bank.test ";
+    text += line;
+    std::string separator = " route=";
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+      const std::string name = "mx" + std::to_string(i + 1) + ".bank.test";
+      resolver_.SetA(name, Addresses({servers[i]->address().str()}));
+      text += separator + "[" + name +
+              "]:" + std::to_string(servers[i]->port().value);
+      separator = ",";
+    }
+    store_.Set(text);
+  }
+
+  std::vector<RecipientResult> Deliver(
+      std::vector<std::string> recipients = {"a@bank.test"}) {
+    const DeliveryRequest request{
+        "pipe", TestDomain("bank.test"), NextHop::Parse("bank.test").value(),
+        Envelope{"sender@own.test", std::move(recipients), "ABC123"}, {}};
+    return delivery_.Deliver(request, message_, Deadline::After(seconds(20)));
+  }
+
+  const TestCertificate good_ = MakeSelfSigned(ForHost("mx1.bank.test"));
+  const TestCertificate bad_ = MakeSelfSigned(ForHost("mx2.bank.test"));
+  MemoryPolicyStore store_;
+  FakeResolver resolver_;
+  FirstOnes random_;
+  FixedClock clock_;
+  Router router_{resolver_, random_, OwnIdentity{}};
+  LeafSource source_;
+  PolicySource* const sources_[1] = {&source_};
+  TlsClient tls_;
+  Gate gate_{Gate::Parts{store_, resolver_, router_, sources_, {}, tls_, clock_,
+                         "own.test", {}}};
+  RecordingSink sink_;
+  Delivery delivery_{gate_, sink_, clock_};
+  TextMessage message_{"Subject: hello\r\n\r\nbody\r\n"};
+
+  void SetUp() override {
+    store_.Set("* may");
+    source_.good = {good_.der};
+  }
+};
+
+TEST_F(DeliveryTest, DeliversOverAConnectionThatPasses) {
+  ScriptedSmtpServer server(Ordinary(Tls(good_)));
+  Route("secure", {&server});
+
+  const auto results = Deliver();
+
+  ASSERT_EQ(results.size(), 1u);
+  EXPECT_EQ(results[0].outcome, Outcome::kDelivered) << results[0].text;
+  const ConnectionRecord record = server.Records().front();
+  EXPECT_TRUE(record.encrypted);
+  ASSERT_EQ(record.messages.size(), 1u);
+  ASSERT_EQ(sink_.records.size(), 1u);
+  EXPECT_EQ(sink_.records[0].outcome, "delivered");
+  EXPECT_EQ(sink_.records[0].verdict.decision, Decision::kPass);
+}
+
+TEST_F(DeliveryTest, ARefusedHostSeesNothingOfTheEnvelope) {  // STLS-02
+  ScriptedSmtpServer server(Ordinary(Tls(bad_)));
+  Route("secure", {&server});
+
+  const auto results = Deliver();
+
+  EXPECT_EQ(results[0].outcome, Outcome::kDeferred);
+  EXPECT_EQ(results[0].status, "4.7.5");
+  EXPECT_TRUE(results[0].text.starts_with("certificate-host-mismatch: "));
+  const ConnectionRecord record = server.Records().front();
+  EXPECT_FALSE(record.Saw("MAIL"));
+  EXPECT_TRUE(record.close_notify);
+  EXPECT_EQ(sink_.records[0].outcome, "refused");
+}
+
+TEST_F(DeliveryTest, ARefusedHostIsLeftForTheNext) {
+  ScriptedSmtpServer first(Ordinary(Tls(bad_)));
+  ScriptedSmtpServer second(Ordinary(Tls(good_)), "127.0.0.2");
+  Route("secure", {&first, &second});
+
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kDelivered);
+  EXPECT_FALSE(first.Records().front().Saw("MAIL"));
+  EXPECT_EQ(second.Records().front().messages.size(), 1u);
+}
+
+TEST_F(DeliveryTest, NoStarttlsMeansNoMailWhereTlsIsRequired) {  // TLS-02
+  ScriptedSmtpServer server(Ordinary());
+  Route("encrypt", {&server});
+
+  const auto results = Deliver();
+
+  EXPECT_EQ(results[0].status, "4.7.4");
+  EXPECT_FALSE(server.Records().front().Saw("MAIL"));
+}
+
+TEST_F(DeliveryTest, MayFallsBackToCleartextOnAFreshConnection) {
+  ServerBehaviour broken = Tls(good_);
+  broken.replies["STARTTLS"] = "454 no TLS today";
+  ScriptedSmtpServer server(Ordinary(broken));
+  Route("may", {&server});
+
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kDelivered);
+  const auto records = server.Records(2);
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_FALSE(records[0].Saw("MAIL"));
+  EXPECT_FALSE(records[1].Saw("STARTTLS"));
+  EXPECT_EQ(records[1].messages.size(), 1u);
+}
+
+TEST_F(DeliveryTest, EncryptNeverFallsBack) {  // STLS-05
+  for (const char* reply : {"454 no TLS today", "501 what", "502 what"}) {
+    SCOPED_TRACE(reply);
+    ServerBehaviour broken = Tls(good_);
+    broken.replies["STARTTLS"] = reply;
+    ScriptedSmtpServer server(Ordinary(broken));
+    Route("encrypt", {&server});
+    EXPECT_EQ(Deliver()[0].outcome, Outcome::kDeferred);
+    for (const auto& record : server.Records()) EXPECT_FALSE(record.Saw("MAIL"));
+  }
+}
+
+TEST_F(DeliveryTest, AFiveAfterPassBouncesWithTheServersWords) {
+  ServerBehaviour rejecting = Tls(good_);
+  rejecting.replies["RCPT"] = "550 5.1.1 no such user";
+  ScriptedSmtpServer server(Ordinary(rejecting));
+  Route("secure", {&server});
+
+  const auto results = Deliver();
+
+  EXPECT_EQ(results[0].outcome, Outcome::kBounced);
+  EXPECT_EQ(results[0].status, "5.1.1");
+  EXPECT_NE(results[0].text.find("no such user"), std::string::npos);
+  EXPECT_EQ(sink_.records[0].outcome, "bounced");
+}
+
+TEST_F(DeliveryTest, AFiveBeforePassIsOnlyThatHostsFailure) {
+  ServerBehaviour refusing = Tls(good_);
+  refusing.greeting = "554 go away";
+  ScriptedSmtpServer first(Ordinary(refusing));
+  ServerBehaviour unwilling = Tls(good_);
+  unwilling.replies["EHLO"] = "550 no";
+  ScriptedSmtpServer second(Ordinary(unwilling), "127.0.0.2");
+  Route("secure", {&first, &second});
+
+  const auto results = Deliver();
+
+  EXPECT_EQ(results[0].outcome, Outcome::kDeferred);
+  EXPECT_EQ(results[0].status.front(), '4');
+  EXPECT_NE(results[0].text.find("mx1.bank.test"), std::string::npos);
+  EXPECT_NE(results[0].text.find("mx2.bank.test"), std::string::npos);
+}
+
+TEST_F(DeliveryTest, ATemporaryNoMovesOnAndThenDefers) {
+  ServerBehaviour busy = Tls(good_);
+  busy.replies["RCPT"] = "451 4.3.0 later";
+  ScriptedSmtpServer first(Ordinary(busy));
+  ScriptedSmtpServer second(Ordinary(Tls(good_)), "127.0.0.2");
+  Route("secure", {&first, &second});
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kDelivered);
+
+  ScriptedSmtpServer only(Ordinary(busy));
+  Route("secure", {&only});
+  const auto results = Deliver();
+  EXPECT_EQ(results[0].outcome, Outcome::kDeferred);
+  EXPECT_EQ(results[0].status, "4.3.0");
+}
+
+TEST_F(DeliveryTest, EveryRecipientGetsItsOwnAnswer) {
+  ServerBehaviour mixed = Tls(good_);
+  mixed.replies["RCPT TO:<b@bank.test>"] = "550 5.1.1 no b";
+  mixed.replies["RCPT TO:<c@bank.test>"] = "451 4.2.0 c later";
+  ScriptedSmtpServer server(Ordinary(mixed));
+  Route("secure", {&server});
+
+  const auto results = Deliver({"a@bank.test", "b@bank.test", "c@bank.test"});
+
+  ASSERT_EQ(results.size(), 3u);
+  EXPECT_EQ(results[0].outcome, Outcome::kDelivered);
+  EXPECT_EQ(results[1].outcome, Outcome::kBounced);
+  EXPECT_EQ(results[2].outcome, Outcome::kDeferred);
+}
+
+TEST_F(DeliveryTest, WhatTheEhloRulesOutBouncesBeforeMail) {
+  ServerBehaviour small = Tls(good_);
+  small.keywords = {"SIZE 10"};
+  ScriptedSmtpServer server(Ordinary(small));
+  Route("secure", {&server});
+
+  const auto results = Deliver();
+
+  EXPECT_EQ(results[0].outcome, Outcome::kBounced);
+  EXPECT_EQ(results[0].status, "5.3.4");
+  EXPECT_FALSE(server.Records().front().Saw("MAIL"));
+}
+
+TEST_F(DeliveryTest, AConnectionLostAfterTheDotIsNotTriedElsewhere) {
+  ScriptedSmtpServer first([this](ServerConnection& connection) {
+    connection.Say("220 mx\r\n");
+    connection.ReadLine();
+    connection.Say("250-mx\r\n250 STARTTLS\r\n");
+    connection.ReadLine();
+    connection.Say("220 go\r\n");
+    connection.StartTls(Presenting(good_));
+    connection.ReadLine();
+    connection.Say("250 mx\r\n");
+    connection.ReadLine();
+    connection.Say("250 sender\r\n");
+    connection.ReadLine();
+    connection.Say("250 recipient\r\n");
+    connection.ReadLine();
+    connection.Say("354 go\r\n");
+    connection.ReadMessage();
+    connection.HangUp();
+  });
+  ScriptedSmtpServer second(Ordinary(Tls(good_)), "127.0.0.2");
+  Route("secure", {&first, &second});
+
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kDeferred);
+  EXPECT_EQ(first.Records().front().messages.size(), 1u);
+  EXPECT_TRUE(second.Records(0).empty());
+}
+
+TEST_F(DeliveryTest, BounceOnFailNeedsANoOfEveryHost) {
+  ScriptedSmtpServer first(Ordinary(Tls(bad_)));
+  ScriptedSmtpServer second(Ordinary(Tls(bad_)), "127.0.0.2");
+  Route("secure on-fail=bounce", {&first, &second});
+  const auto bounced = Deliver();
+  EXPECT_EQ(bounced[0].outcome, Outcome::kBounced);
+  EXPECT_EQ(bounced[0].status, "5.7.5");
+
+  ScriptedSmtpServer clear(Ordinary(), "127.0.0.3");
+  Route("secure on-fail=bounce", {&first, &clear});
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kDeferred);
+
+  source_.undecided = Error(Reason::kCrlUnavailable, "no list");
+  Route("secure on-fail=bounce", {&first, &second});
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kDeferred);
+}
+
+TEST_F(DeliveryTest, ADryRunDeliversOverTlsAndRecordsTheFailure) {  // DANE-30
+  ScriptedSmtpServer server(Ordinary(Tls(bad_)));
+  Route("secure on-fail=deliver", {&server});
+
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kDelivered);
+
+  const auto records = server.Records(2);
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_FALSE(records[0].Saw("MAIL"));
+  EXPECT_TRUE(records[1].encrypted);
+  EXPECT_EQ(sink_.records.back().verdict.decision, Decision::kDeliverAnyway);
+  EXPECT_EQ(sink_.records.back().verdict.reason,
+            Reason::kCertificateHostMismatch);
+}
+
+TEST_F(DeliveryTest, ADryRunPrefersAHostThatPasses) {
+  ScriptedSmtpServer first(Ordinary(Tls(bad_)));
+  ScriptedSmtpServer second(Ordinary(Tls(good_)), "127.0.0.2");
+  Route("secure on-fail=deliver", {&first, &second});
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kDelivered);
+  EXPECT_EQ(sink_.records.back().verdict.decision, Decision::kPass);
+  EXPECT_FALSE(first.Records().front().Saw("MAIL"));
+}
+
+TEST_F(DeliveryTest, ADryRunNeedsTlsUnlessClearIsAllowed) {
+  ScriptedSmtpServer clear(Ordinary());
+  Route("secure on-fail=deliver", {&clear});
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kDeferred);
+  EXPECT_FALSE(clear.Records().front().Saw("MAIL"));
+
+  Route("secure on-fail=deliver-clear", {&clear});
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kDelivered);
+}
+
+TEST_F(DeliveryTest, ADryRunNeverPassesOverWhatCouldNotBeDecided) {
+  ScriptedSmtpServer server(Ordinary(Tls(good_)));
+  Route("secure on-fail=deliver-clear", {&server});
+  source_.undecided = Error(Reason::kTrustStoreUnavailable, "gone");
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kDeferred);
+  for (const auto& record : server.Records()) EXPECT_FALSE(record.Saw("MAIL"));
+}
+
+TEST_F(DeliveryTest, PlanningThatFailsDefersEveryRecipient) {
+  store_.Break();
+  const auto results = Deliver({"a@bank.test", "b@bank.test"});
+  ASSERT_EQ(results.size(), 2u);
+  for (const RecipientResult& result : results) {
+    EXPECT_EQ(result.outcome, Outcome::kDeferred);
+    EXPECT_EQ(result.status, "4.3.5");
+  }
+  ASSERT_EQ(sink_.records.size(), 1u);
+}
+
+TEST_F(DeliveryTest, NoneNeverAsksForTlsAndRecordsTheOffer) {
+  ScriptedSmtpServer server(Ordinary(Tls(good_)));
+  Route("none", {&server});
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kDelivered);
+  EXPECT_FALSE(server.Records().front().Saw("STARTTLS"));
+  EXPECT_TRUE(sink_.records[0].starttls_offered);
+}
+
+}  // namespace
+}  // namespace postern
