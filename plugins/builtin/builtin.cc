@@ -1,0 +1,93 @@
+#include "plugins/builtin/builtin.h"
+
+#include <algorithm>
+#include <array>
+
+#include "plugins/pin/pin_source.h"
+#include "plugins/webpki/webpki_source.h"
+
+namespace postern {
+namespace {
+
+// Published sources that configuration may leave out by name, built in or not:
+// an administrator says once that `auto` means its floor here.
+constexpr std::array<std::string_view, 2> kPublished{"dane", "mta-sts"};
+
+std::string ListNames() {
+  std::string names;
+  for (const PluginInfo& plugin : BuiltInPlugins()) {
+    if (!names.empty()) names += ' ';
+    names += plugin.name;
+  }
+  return names;
+}
+
+bool Contains(std::span<const std::string> names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+Status CheckLeftOut(std::span<const std::string> names,
+                    std::span<const std::string> left_out) {
+  for (const std::string& name : left_out) {
+    if (std::find(kPublished.begin(), kPublished.end(), name) ==
+        kPublished.end()) {
+      return Error(Reason::kVerifierNotBuiltIn,
+                   "leave-out = " + name +
+                       ": only published sources can be left out: dane "
+                       "mta-sts");
+    }
+    if (Contains(names, name)) {
+      return Error(Reason::kVerifierNotBuiltIn,
+                   name + " stands in verifiers and in leave-out");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::span<const PluginInfo> BuiltInPlugins() {
+  static const std::array plugins{
+      PluginInfo{"pin", "compares the server's key or certificate with pins",
+                 "fingerprint",
+                 [](const PluginParts&) { return MakePinSource(); }},
+      PluginInfo{"webpki",
+                 "builds a path to a trusted authority and compares names",
+                 "verify secure hosted",
+                 [](const PluginParts& parts) {
+                   return MakeWebpkiSource(parts.trust_directory);
+                 }},
+  };
+  return plugins;
+}
+
+Result<std::vector<std::unique_ptr<PolicySource>>> MakeSources(
+    std::span<const std::string> names, std::span<const std::string> left_out,
+    const PluginParts& parts) {
+  if (const Status checked = CheckLeftOut(names, left_out); !checked) {
+    return checked.error();
+  }
+  std::vector<std::unique_ptr<PolicySource>> sources;
+  for (const std::string& name : names) {
+    const auto plugins = BuiltInPlugins();
+    const auto plugin =
+        std::find_if(plugins.begin(), plugins.end(),
+                     [&](const PluginInfo& info) { return info.name == name; });
+    if (plugin == plugins.end()) {
+      return Error(Reason::kVerifierNotBuiltIn,
+                   "verifiers = " + name + ": not built in; there is: " +
+                       ListNames());
+    }
+    const bool doubled = std::any_of(
+        sources.begin(), sources.end(),
+        [&](const auto& source) { return source->name() == name; });
+    if (doubled) {
+      return Error(Reason::kVerifierNotBuiltIn,
+                   "verifiers names " + name + " twice");
+    }
+    sources.push_back(plugin->make(parts));
+  }
+  return sources;
+}
+
+}  // namespace postern

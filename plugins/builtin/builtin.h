@@ -1,0 +1,43 @@
+// plugins/builtin/builtin.h
+//
+// The one list of what is compiled in: name, what it does, how it is made.
+// Configuration chooses and orders (verifiers = …) or leaves out published
+// sources by name (leave-out = …). Nothing is loaded at run time: a loaded
+// verifier could say "pass" to all mail.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/outcome/result.h"
+#include "core/policy/policy_source.h"
+
+namespace postern {
+
+// What plugins are made from.
+struct PluginParts {
+  std::string trust_directory;  // hashed, as c_rehash(1) makes it
+};
+
+struct PluginInfo {
+  std::string_view name;
+  std::string_view what;  // one sentence
+  // The levels that need it, for people.
+  std::string_view levels;
+  std::function<std::unique_ptr<PolicySource>(const PluginParts&)> make;
+};
+
+std::span<const PluginInfo> BuiltInPlugins();
+
+// In the order of `names`. An unknown or doubled name is an Error
+// (kVerifierNotBuiltIn) that lists what is built in; so is a name that is also
+// left out.
+Result<std::vector<std::unique_ptr<PolicySource>>> MakeSources(
+    std::span<const std::string> names, std::span<const std::string> left_out,
+    const PluginParts& parts);
+
+}  // namespace postern
