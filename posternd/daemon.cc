@@ -143,6 +143,9 @@ Result<std::vector<Door>> Daemon::OpenDoors(const Settings& settings) {
   if (!pipe) return pipe.error();
   pipe->takes_fd = true;
   pipe->workers = settings.worker_threads;
+  // A burst may wait; a pile behind hosts that hang had better wait in the
+  // MTA's queue.
+  pipe->queue = settings.worker_threads / 4;
   pipe->max_reading = std::max<std::size_t>(64, settings.worker_threads);
   pipe->handler = [this](Call& call) { return Deliver(call); };
 

@@ -70,7 +70,7 @@ bool CallPool::Stop(Deadline deadline) {
     SendReply(call.socket.get(), ErrorReply({Reason::kServiceStopping, ""}));
   }
   lock.lock();
-  return idle_.wait_until(lock, deadline.at(), [this] { return busy_ == 0; });
+  return idle_.wait_until(lock, deadline.at(), [this] { return busy_ + replying_ == 0; });
 }
 
 CallPool::Load CallPool::load() const {
@@ -87,24 +87,29 @@ void CallPool::Work() {
     queue_.pop_front();
     ++busy_;
     lock.unlock();
-    Answer(call);
-    call = Call{};  // closes the connection
+    const Reply reply = Answer(call);
+    // Idle before the client hears of it: its next call must not find its last
+    // one in the way.
     lock.lock();
     --busy_;
-    if (busy_ == 0) idle_.notify_all();
+    ++replying_;
+    lock.unlock();
+    SendReply(call.socket.get(), reply);
+    call = Call{};  // closes the connection
+    lock.lock();
+    --replying_;
+    if (busy_ + replying_ == 0) idle_.notify_all();
   }
 }
 
-void CallPool::Answer(Call& call) {
-  Reply reply;
+Reply CallPool::Answer(Call& call) const {
   try {
-    reply = handler_(call);
+    return handler_(call);
   } catch (const std::exception& error) {
-    reply = ErrorReply({Reason::kInternal, OneLine(error.what(), 200)});
+    return ErrorReply({Reason::kInternal, OneLine(error.what(), 200)});
   } catch (...) {
-    reply = ErrorReply({Reason::kInternal, "unknown exception"});
+    return ErrorReply({Reason::kInternal, "unknown exception"});
   }
-  SendReply(call.socket.get(), reply);
 }
 
 }  // namespace postern

@@ -65,7 +65,7 @@ class CallPool {
  private:
   void Join();
   void Work();
-  void Answer(Call& call);
+  Reply Answer(Call& call) const;
 
   const std::size_t workers_, queue_limit_;
   const CallHandler handler_;
@@ -74,7 +74,8 @@ class CallPool {
   std::condition_variable work_, idle_;
   std::deque<Call> queue_;       // guarded by mutex_
   OwnedFd stop_writer_;          // closed once stopping; guarded by mutex_
-  std::size_t busy_ = 0;         // guarded by mutex_
+  std::size_t busy_ = 0;         // handlers running; guarded by mutex_
+  std::size_t replying_ = 0;     // replies being sent; guarded by mutex_
   std::vector<std::thread> threads_;
 };
 

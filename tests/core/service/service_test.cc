@@ -133,7 +133,7 @@ TEST_F(ServiceTest, ASilentClientIsTurnedAway) {
   Open(std::move(door));
   EXPECT_THAT(SayRaw(""), HasSubstr("no request line in time"));
   EXPECT_THAT(SayRaw("pin"), HasSubstr("no request line in time"));
-  EXPECT_EQ(service_->Doors().front().reading, 0u);
+  while (service_->Doors().front().reading > 0) std::this_thread::yield();
 }
 
 TEST_F(ServiceTest, AnEndlessLineIsRefused) {
