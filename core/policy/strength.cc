@@ -50,7 +50,10 @@ bool LosesPublished(const PolicyLine& line, const PolicyLine& beneath) {
   const bool kept = (!EnforcesDane(line) || EnforcesDane(beneath)) &&
                     (!EnforcesSts(line) || EnforcesSts(beneath));
   if (kept) return false;
-  return line.also_auto || !IsAuthenticating(beneath.level);
+  // An authenticating level makes up for DANE and MTA-STS, but not where they
+  // stood beside one.
+  const bool beside = line.also_auto && IsAuthenticating(line.level);
+  return beside || !IsAuthenticating(beneath.level);
 }
 
 // Would a forged DNS answer change the names that are compared?

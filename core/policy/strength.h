@@ -21,8 +21,8 @@ namespace postern {
 // don't. `auto` counts as its floor, at most as `encrypt` where it is `beneath`
 // another level; `dane` as `may`. What is published and enforced (`dane`,
 // `auto`, also=auto) is lost unless `beneath` enforces it too; an
-// authenticating level makes up for `dane` and `auto`. Attributes: on-fail=,
-// cn=, mx=, crl=, protocols=, ciphers=, exclude=.
+// authenticating level makes up for it, but not for also=auto beside one.
+// Attributes: on-fail=, cn=, mx=, crl=, protocols=, ciphers=, exclude=.
 std::optional<std::string> WouldWeaken(const PolicyLine& line,
                                        const PolicyLine& beneath);
 
