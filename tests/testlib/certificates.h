@@ -30,7 +30,7 @@ namespace postern {
 class TestKey {
  public:
   static TestKey Generate();  // ECDSA, P-256: the quickest to make
-  static TestKey Ec(const std::string& curve);  // "P-384", "secp192r1"
+  static TestKey Ec(const std::string& curve);  // "P-384", "prime192v1"
   static TestKey Rsa(unsigned bits);
   static TestKey Ed25519();
 

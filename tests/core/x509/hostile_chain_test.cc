@@ -1,0 +1,105 @@
+// tests/core/x509/hostile_chain_test.cc
+//
+// Chains made to be dear: the work is bounded whatever is sent, and giving up is
+// "could not find out", never "yes" and never a definite "no".
+#include <gtest/gtest.h>
+
+#include "core/x509/path_validator.h"
+#include "tests/testlib/certificates.h"
+
+namespace postern {
+namespace {
+
+const TimePoint kNow{std::chrono::hours(500'000)};
+
+PathResult Validate(const std::vector<TestCertificate>& chain,
+                    const TestCertificate& trusted) {
+  std::vector<Certificate> parsed;
+  for (const TestCertificate& c : chain) {
+    parsed.push_back(Certificate::Parse(c.der).value());
+  }
+  const auto store =
+      TrustStore::FromAnchors({Certificate::Parse(trusted.der).value()}).value();
+  PathRequest request;
+  request.chain = parsed;
+  request.trust = store.get();
+  request.at = kNow;
+  return ValidatePath(request);
+}
+
+TEST(HostileChainTest, ManyIssuersOfOneNameCostABoundedNumberOfSignatures) {
+  const TestAuthority root = TestAuthority::Make("Root");
+  const TestCertificate real = MakeSigned(root.certificate, ForAuthority("X"));
+  std::vector<TestCertificate> chain{MakeSigned(real, ForHost("a.example"))};
+  for (int i = 0; i < 2 * kMaxSignatureChecks; ++i) {
+    CertificateSpec spec = ForAuthority("X");
+    spec.extensions = {};
+    chain.push_back(MakeSigned(root.certificate, spec));
+  }
+  const PathResult result = Validate(chain, root.certificate);
+  ASSERT_FALSE(result.accepted());
+  EXPECT_EQ(result.fault->reason, Reason::kCertificatePathTooCostly);
+  EXPECT_LE(result.signatures, kMaxSignatureChecks);
+  EXPECT_EQ(ToFinding(result).state(), Finding::State::kUndecided);
+
+  // The right one is told by its key identifier, wherever it stands.
+  chain.push_back(real);
+  EXPECT_TRUE(Validate(chain, root.certificate).accepted());
+}
+
+TEST(HostileChainTest, AWebOfCrossSignaturesIsNotWalkedForEver) {
+  // Eight authorities, each certified by each: far more paths than steps.
+  constexpr int kAuthorities = 8;
+  std::vector<TestCertificate> roots;
+  for (int i = 0; i < kAuthorities; ++i) {
+    roots.push_back(MakeSelfSigned(ForAuthority("A" + std::to_string(i))));
+  }
+  std::vector<TestCertificate> chain{MakeSigned(roots[0], ForHost("a.example"))};
+  for (int i = 0; i < kAuthorities; ++i) {
+    for (int j = 0; j < kAuthorities; ++j) {
+      if (i == j) continue;
+      chain.push_back(MakeSigned(
+          roots[static_cast<std::size_t>(i)],
+          ForAuthority("A" + std::to_string(j)), roots[static_cast<std::size_t>(j)].key));
+    }
+  }
+  const TestAuthority trusted = TestAuthority::Make("Trusted");
+  const PathResult result = Validate(chain, trusted.certificate);
+  ASSERT_FALSE(result.accepted());
+  EXPECT_EQ(result.fault->reason, Reason::kCertificatePathTooCostly);
+  EXPECT_LE(result.signatures, kMaxSignatureChecks);
+}
+
+TEST(HostileChainTest, APathLongerThanTheBoundIsNotFollowed) {
+  TestAuthority last = TestAuthority::Make("Root");
+  const TestCertificate root = last.certificate;
+  std::vector<TestCertificate> chain;
+  for (int i = 0; i < kMaxPathCertificates; ++i) {
+    last = last.IssueAuthority("Level " + std::to_string(i));
+    chain.push_back(last.certificate);
+  }
+  chain.insert(chain.begin(), last.Issue(ForHost("a.example")));
+  const PathResult result = Validate(chain, root);
+  ASSERT_FALSE(result.accepted());
+  EXPECT_EQ(result.fault->reason, Reason::kCertificatePathTooCostly);
+}
+
+TEST(HostileChainTest, ManyNamesAndManyConstraintsAreGivenUp) {
+  CertificateSpec constrained = ForAuthority("Constrained");
+  std::string constraints = "critical";
+  for (int i = 0; i < 400; ++i) {
+    constraints += ",excluded;DNS:x" + std::to_string(i) + ".example";
+  }
+  constrained.extensions = {{"nameConstraints", constraints}};
+  const TestAuthority root{MakeSelfSigned(constrained)};
+  CertificateSpec leaf = ForHost("a.example.org");
+  for (int i = 0; i < 400; ++i) {
+    leaf.dns_names.push_back("n" + std::to_string(i) + ".example.org");
+  }
+  const PathResult result = Validate({root.Issue(leaf)}, root.certificate);
+  ASSERT_FALSE(result.accepted());
+  EXPECT_EQ(result.fault->reason, Reason::kCertificatePathTooCostly);
+}
+
+}  // namespace
+}  // namespace postern
