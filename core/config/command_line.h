@@ -38,8 +38,8 @@ struct CommandSpec {
   std::string_view name;
   std::string_view summary;    // one line, for the list of commands
   std::string_view text = {};  // more, for --help
-  std::vector<ArgumentSpec> arguments;
-  std::vector<OptionSpec> options;
+  std::vector<ArgumentSpec> arguments = {};
+  std::vector<OptionSpec> options = {};
   std::string_view example = {};  // one or more command lines
 };
 

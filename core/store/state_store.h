@@ -49,15 +49,15 @@ struct StoredVerdict {
 };
 
 struct ObservationQuery {
-  std::string destination;  // empty: all
-  std::optional<TimePoint> seen_since;
+  std::string destination = {};  // empty: all
+  std::optional<TimePoint> seen_since = {};
   std::size_t limit = 1000;
 };
 
 struct VerdictQuery {
-  std::string queue_id;     // empty: all
-  std::string destination;  // empty: all
-  std::optional<TimePoint> since, until;
+  std::string queue_id = {};     // empty: all
+  std::string destination = {};  // empty: all
+  std::optional<TimePoint> since = {}, until = {};
   bool failed_only = false;
   std::size_t limit = 1000;  // newest first
 };

@@ -1,0 +1,277 @@
+// tests/core/store/state_store_test.cc
+//
+// What the service has seen is kept as it was seen and for as long as it should
+// be; when it can't be kept, that is told once and stops nothing.
+#include "core/store/state_store.h"
+
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <mutex>
+
+#include "core/x509/certificate.h"
+#include "tests/core/store/store_fixture.h"
+#include "tests/testlib/certificates.h"
+
+namespace postern {
+namespace {
+
+using std::chrono::hours;
+
+class TestClock final : public Clock {
+ public:
+  TimePoint Now() const override {
+    const std::lock_guard lock(mutex_);
+    return now_;
+  }
+  void Set(TimePoint now) {
+    const std::lock_guard lock(mutex_);
+    now_ = now;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  TimePoint now_{hours(500'000)};
+};
+
+class StateStoreTest : public StoreTest {
+ protected:
+  std::string path() const { return PathOf("state/state.db"); }
+
+  std::unique_ptr<StateStore> OpenStore() {
+    StateStore::Options options;
+    options.path = path();
+    options.warn = [this](std::string_view text) {
+      const std::lock_guard lock(mutex_);
+      warnings_.emplace_back(text);
+    };
+    auto store = StateStore::Open(options, clock_);
+    if (!store) ADD_FAILURE() << store.error().detail();
+    return store ? *std::move(store) : nullptr;
+  }
+  std::vector<std::string> Warnings() {
+    const std::lock_guard lock(mutex_);
+    return warnings_;
+  }
+
+  SessionRecord Record(const std::string& queue_id = "4Xq1") const {
+    SessionRecord record;
+    record.at = clock_.Now();
+    record.door = "pipe";
+    record.queue_id = queue_id;
+    record.destination = "bank.example";
+    record.next_hop = "bank.example";
+    record.level = "fingerprint";
+    record.plan_digest = "abc";
+    record.plan = "spki sha256 3f…";
+    record.outcome = "refused";
+    record.reply = "220 \xff\n\"hello\"";
+    record.starttls_offered = true;
+    record.evidence = TlsEvidence({mx_.der, other_.der});
+    record.evidence.protocol = "TLSv1.3";
+    record.evidence.cipher = "TLS_AES_256_GCM_SHA384";
+    record.evidence.server_name = "mx.bank.example";
+    record.evidence.confirmed_ptr = *Domain::Parse("mx.bank.example");
+    record.verdict.decision = Decision::kDefer;
+    record.verdict.reason = Reason::kPinMismatch;
+    record.verdict.status = "4.7.5";
+    record.verdict.mx_host = "mx.bank.example";
+    record.verdict.address = "192.0.2.1";
+    record.verdict.line = "bank.example fingerprint";
+    record.verdict.origin = "bank.example";
+    record.verdict.sentence = "the server's key matches no pin";
+    record.verdict.hint = "compare";
+    record.verdict.findings = {
+        Finding::Violated(Reason::kPinMismatch, "spki 1f…").From("pin"),
+        Finding::Satisfied("chain").Noteworthy().From("webpki"),
+        Finding::Undecided(Error(Reason::kCrlUnavailable, "crl")).From("x")};
+    return record;
+  }
+
+  std::vector<StoredVerdict> Verdicts(const VerdictQuery& query = {}) {
+    auto reader = StateReader::Open(path());
+    EXPECT_TRUE(reader.ok()) << reader.error().detail();
+    auto verdicts = (*reader)->Verdicts(query);
+    EXPECT_TRUE(verdicts.ok()) << verdicts.error().detail();
+    return *std::move(verdicts);
+  }
+  std::vector<Observation> Observations(const ObservationQuery& query = {}) {
+    auto reader = StateReader::Open(path());
+    EXPECT_TRUE(reader.ok()) << reader.error().detail();
+    return *(*reader)->Observations(query);
+  }
+  void Sql(const std::string& text) {
+    sqlite3* database = nullptr;
+    ASSERT_EQ(sqlite3_open(path().c_str(), &database), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(database, text.c_str(), nullptr, nullptr, nullptr),
+              SQLITE_OK)
+        << sqlite3_errmsg(database);
+    sqlite3_close(database);
+  }
+
+  const TestCertificate mx_ = MakeSelfSigned(ForHost("mx.bank.example"));
+  const TestCertificate other_ = MakeSelfSigned(ForHost("ca.example"));
+  TestClock clock_;
+  std::mutex mutex_;
+  std::vector<std::string> warnings_;
+};
+
+TEST_F(StateStoreTest, KeepsAVerdictWithItsEvidenceForReplay) {
+  const SessionRecord record = Record();
+  OpenStore()->OnSession(record);  // closing writes what is waiting
+  const auto verdicts = Verdicts({.queue_id = "4Xq1"});
+  ASSERT_EQ(verdicts.size(), 1u);
+  const SessionRecord& kept = verdicts[0].record;
+  EXPECT_EQ(kept.at, record.at);
+  EXPECT_EQ(kept.evidence.chain(), record.evidence.chain());
+  EXPECT_EQ(kept.evidence.protocol, "TLSv1.3");
+  EXPECT_EQ(kept.evidence.server_name, "mx.bank.example");
+  EXPECT_EQ(kept.evidence.confirmed_ptr, record.evidence.confirmed_ptr);
+  EXPECT_EQ(kept.plan, record.plan);
+  EXPECT_EQ(kept.starttls_offered, true);
+  EXPECT_EQ(kept.verdict.decision, Decision::kDefer);
+  EXPECT_EQ(kept.verdict.reason, Reason::kPinMismatch);
+  EXPECT_EQ(kept.verdict.hint, "compare");
+  ASSERT_EQ(kept.verdict.findings.size(), 3u);
+  const Finding& first = kept.verdict.findings[0];
+  EXPECT_EQ(first.state(), Finding::State::kViolated);
+  EXPECT_EQ(first.reason(), Reason::kPinMismatch);
+  EXPECT_EQ(first.detail(), "spki 1f…");
+  EXPECT_EQ(first.source(), "pin");
+  EXPECT_TRUE(kept.verdict.findings[1].noteworthy());
+  EXPECT_TRUE(kept.verdict.findings[1].satisfied());
+  EXPECT_EQ(kept.verdict.findings[2].state(), Finding::State::kUndecided);
+}
+
+TEST_F(StateStoreTest, CountsWhatItSeesAgainAndHowItWasAuthenticated) {
+  const TimePoint first = clock_.Now();
+  {
+    const auto store = OpenStore();
+    store->OnSession(Record());
+    clock_.Set(first + hours(2));
+    store->OnSession(Record());
+    SessionRecord unproven = Record();
+    unproven.verdict.findings.clear();
+    store->OnSession(unproven);
+    SessionRecord plain = Record();
+    plain.evidence = TlsEvidence();
+    store->OnSession(plain);
+  }
+  const auto seen = Observations({.destination = "bank.example"});
+  ASSERT_EQ(seen.size(), 2u);
+  const Observation& proven =
+      seen[0].authenticated_by.empty() ? seen[1] : seen[0];
+  const Observation& other =
+      seen[0].authenticated_by.empty() ? seen[0] : seen[1];
+  EXPECT_EQ(proven.authenticated_by, "webpki");
+  EXPECT_EQ(proven.count, 2u);
+  EXPECT_EQ(proven.first_seen, first);
+  EXPECT_EQ(proven.last_seen, first + hours(2));
+  EXPECT_EQ(proven.spki_sha256, mx_.key.spki_hash());
+  EXPECT_EQ(proven.names, std::vector<std::string>{"mx.bank.example"});
+  EXPECT_EQ(proven.not_after, CertificateSpec{}.not_after);
+  EXPECT_EQ(other.count, 1u);
+  EXPECT_TRUE(Observations({.destination = "other.example"}).empty());
+  EXPECT_TRUE(Observations({.seen_since = first + hours(3)}).empty());
+}
+
+TEST_F(StateStoreTest, FindsVerdictsByWhatIsAsked) {
+  {
+    const auto store = OpenStore();
+    store->OnSession(Record("A"));
+    SessionRecord passed = Record("B");
+    passed.verdict.decision = Decision::kPass;
+    passed.destination = "clinic.example";
+    passed.at += hours(1);
+    store->OnSession(passed);
+  }
+  EXPECT_EQ(Verdicts().size(), 2u);
+  EXPECT_EQ(Verdicts().front().record.queue_id, "B");  // newest first
+  EXPECT_EQ(Verdicts({.limit = 1}).size(), 1u);
+  EXPECT_EQ(Verdicts({.destination = "clinic.example"}).size(), 1u);
+  EXPECT_EQ(Verdicts({.failed_only = true}).front().record.queue_id, "A");
+  EXPECT_EQ(Verdicts({.since = clock_.Now() + hours(1)}).size(), 1u);
+  EXPECT_EQ(Verdicts({.until = clock_.Now() + hours(1)}).size(), 1u);
+  EXPECT_TRUE(Verdicts({.queue_id = "C"}).empty());
+}
+
+TEST_F(StateStoreTest, DropsWhatIsOldWithTheCertificatesThatOnlyItNamed) {
+  {
+    const auto store = OpenStore();
+    store->OnSession(Record("old"));
+    store->Flush();
+    clock_.Set(clock_.Now() + hours(24 * 31));
+    SessionRecord fresh = Record("new");
+    fresh.evidence = TlsEvidence({mx_.der});
+    store->OnSession(fresh);
+    store->Flush();
+  }
+  EXPECT_TRUE(Verdicts({.queue_id = "old"}).empty());
+  ASSERT_EQ(Verdicts({.queue_id = "new"}).size(), 1u);
+  EXPECT_EQ(Observations().size(), 1u);  // observations live longer
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(path().c_str(), &database), SQLITE_OK);
+  sqlite3_stmt* count = nullptr;
+  ASSERT_EQ(sqlite3_prepare_v2(database, "SELECT count(*) FROM certificates",
+                               -1, &count, nullptr),
+            SQLITE_OK);
+  ASSERT_EQ(sqlite3_step(count), SQLITE_ROW);
+  EXPECT_EQ(sqlite3_column_int(count, 0), 1);
+  sqlite3_finalize(count);
+  sqlite3_close(database);
+}
+
+TEST_F(StateStoreTest, WhenItCannotBeWrittenThatIsToldOnceAndStopsNothing) {
+  const auto store = OpenStore();
+  store->OnSession(Record("A"));
+  store->Flush();
+  EXPECT_TRUE(Warnings().empty());
+  Sql("ALTER TABLE verdicts RENAME TO hidden");
+  for (int i = 0; i < 3; ++i) {
+    store->OnSession(Record("lost"));
+    store->Flush();
+  }
+  ASSERT_EQ(Warnings().size(), 1u);
+  EXPECT_TRUE(Has(Warnings()[0], "enforcement goes on"));
+  Sql("ALTER TABLE hidden RENAME TO verdicts");
+  store->OnSession(Record("B"));
+  store->Flush();
+  ASSERT_EQ(Warnings().size(), 2u);
+  EXPECT_TRUE(Has(Warnings()[1], "again"));
+  EXPECT_EQ(Verdicts().size(), 2u);
+}
+
+TEST_F(StateStoreTest, AFullQueueDropsRatherThanWaits) {
+  StateStore::Options options;
+  options.path = path();
+  options.queue_limit = 0;
+  auto store = StateStore::Open(options, clock_);
+  ASSERT_TRUE(store.ok());
+  for (int i = 0; i < 100; ++i) (*store)->OnSession(Record());
+  (*store)->Flush();
+  EXPECT_TRUE(Verdicts().empty());
+}
+
+TEST_F(StateStoreTest, BelongsToItsOwnerAlone) {
+  const auto store = OpenStore();
+  struct stat status {};
+  ASSERT_EQ(stat(path().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+}
+
+TEST_F(StateStoreTest, ANewerOrForeignStoreIsRefused) {
+  EXPECT_FALSE(StateReader::Open(path()).ok());
+  OpenStore();
+  Sql("PRAGMA user_version=99");
+  StateStore::Options options;
+  options.path = path();
+  const auto store = StateStore::Open(options, clock_);
+  ASSERT_FALSE(store.ok());
+  EXPECT_TRUE(Has(store.error().detail(), "newer Postern"));
+  EXPECT_FALSE(StateReader::Open(path()).ok());
+  Sql("PRAGMA user_version=1;PRAGMA application_id=5");
+  EXPECT_FALSE(StateStore::Open(options, clock_).ok());
+}
+
+}  // namespace
+}  // namespace postern
