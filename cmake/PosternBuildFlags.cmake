@@ -24,3 +24,8 @@ else()
   target_link_options(postern_build_flags INTERFACE
     -fsanitize=${POSTERN_SANITIZE})
 endif()
+
+# The fuzzer steers by the coverage of what it tests, not of its own few lines.
+if(POSTERN_FUZZ)
+  target_compile_options(postern_build_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
