@@ -21,10 +21,10 @@ struct DnsReply {
   std::string why_bogus;
 };
 
-DnsAnswer<MxRecord> ReadMx(const DnsReply& reply);      // RFC 1035, 7505
-DnsAnswer<IpAddress> ReadA(const DnsReply& reply);      // RFC 1035
+DnsAnswer<MxRecord> ReadMx(const DnsReply& reply);  // RFC 1035, 7505
+DnsAnswer<IpAddress> ReadA(const DnsReply& reply);  // RFC 1035
 // An IPv4-mapped address comes out as the IPv4 address.
-DnsAnswer<IpAddress> ReadAaaa(const DnsReply& reply);   // RFC 3596
+DnsAnswer<IpAddress> ReadAaaa(const DnsReply& reply);  // RFC 3596
 // Names that no host can have are left out; kFailed if none remains.
 DnsAnswer<Domain> ReadPtr(const DnsReply& reply);
 DnsAnswer<Domain> ReadCname(const DnsReply& reply);

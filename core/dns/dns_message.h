@@ -71,14 +71,15 @@ struct Rdata {
 // The answer to one question, with the chain of aliases followed.
 struct DnsMessage {
   int rcode = 0;
-  std::string name;            // where the chain ends; the name asked if no alias
-  bool alias = false;          // there was a chain
+  std::string name;    // where the chain ends; the name asked if no alias
+  bool alias = false;  // there was a chain
   std::vector<Rdata> records;  // of the type asked, at `name`
   std::chrono::seconds ttl{0};
 };
 
-// Result's error (kDnsLookupFailed) says what is wrong: truncated, malformed, an
-// answer to something else, an endless chain. The records borrow from `message`.
+// Result's error (kDnsLookupFailed) says what is wrong: truncated, malformed,
+// an answer to something else, an endless chain. The records borrow from
+// `message`.
 Result<DnsMessage> ReadDnsMessage(std::string_view message, RrType type);
 
 }  // namespace postern

@@ -1,10 +1,10 @@
 #include "core/dns/unbound_context.h"
 
 // It uses size_t without including what declares it.
-#include <cstddef>
 #include <unbound-event.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -15,8 +15,8 @@ namespace postern {
 namespace {
 
 // What libunbound logs while it is set up, which is where it says what is wrong
-// with a trust anchor. Afterwards it is told to be silent: it would write to the
-// standard error output, and every failure reaches us with the answer.
+// with a trust anchor. Afterwards it is told to be silent: it would write to
+// the standard error output, and every failure reaches us with the answer.
 class CapturedLog {
  public:
   explicit CapturedLog(ub_ctx* context)
@@ -81,8 +81,7 @@ void SetSizes(const ResolverOptions& options, Setup& setup) {
   setup.Option("rrset-cache-size", std::to_string(options.rrset_cache_bytes));
 }
 
-void SetServers(ub_ctx* context, const ResolverOptions& options,
-                Setup& setup) {
+void SetServers(ub_ctx* context, const ResolverOptions& options, Setup& setup) {
   bool loopback = false;
   for (const DnsServer& server : options.forwarders) {
     const std::string text = ToText(server);

@@ -17,8 +17,8 @@ Result<std::unique_ptr<UnboundResolver>> UnboundResolver::Start(
     const ResolverOptions& options) {
   auto worker = Worker::Start(options);
   if (!worker) return worker.error();
-  return std::unique_ptr<UnboundResolver>(new UnboundResolver(
-      std::move(worker).value(), options.question_timeout));
+  return std::unique_ptr<UnboundResolver>(
+      new UnboundResolver(std::move(worker).value(), options.question_timeout));
 }
 
 UnboundResolver::UnboundResolver(std::unique_ptr<Worker> worker,
@@ -63,9 +63,9 @@ DnsAnswer<std::string> UnboundResolver::Txt(const Domain& name,
 
 DnsAnswer<TlsaRecord> UnboundResolver::Tlsa(Port port, const Domain& base,
                                             Deadline deadline) {
-  return ReadTlsa(worker_->Ask(
-      '_' + std::to_string(port.value) + "._tcp." + Absolute(base),
-      RrType::kTlsa, deadline.Within(question_timeout_)));
+  return ReadTlsa(
+      worker_->Ask('_' + std::to_string(port.value) + "._tcp." + Absolute(base),
+                   RrType::kTlsa, deadline.Within(question_timeout_)));
 }
 
 }  // namespace postern

@@ -46,6 +46,7 @@ Security ToSecurity(int security) {
 
 void UnboundResolver::Worker::Question::Answer(DnsReply with) {
   const std::lock_guard lock(mutex);
+  if (done) return;
   reply = std::move(with);
   done = true;
   answered.notify_all();
@@ -103,7 +104,8 @@ UnboundResolver::Worker::~Worker() {
     eventfd_write(wake_fd_, 1);
     thread_.join();
   }
-  // Calls nobody back.
+  // Unlike its documentation says, this calls OnAnswer() for what is still open;
+  // the questions have their answer, but open_ must be there.
   context_.reset();
   wake_event_.reset();
   if (wake_fd_ >= 0) close(wake_fd_);
@@ -185,9 +187,9 @@ void UnboundResolver::Worker::Begin(std::shared_ptr<Question> question) {
   open_.emplace(open, std::move(owned));
   // Kept besides the map: OnAnswer() may run, and remove it, in this very call.
   const std::shared_ptr<Question> asked = open->question;
-  const int result = ub_resolve_event(
-      context_.get(), asked->name.c_str(), static_cast<int>(asked->type),
-      kClassIn, open, OnAnswer, nullptr);
+  const int result = ub_resolve_event(context_.get(), asked->name.c_str(),
+                                      static_cast<int>(asked->type), kClassIn,
+                                      open, OnAnswer, nullptr);
   if (result == 0) return;
   const auto found = open_.find(open);
   if (found == open_.end()) return;  // answered all the same

@@ -54,6 +54,7 @@ class UnboundResolver::Worker {
     bool done = false;
     DnsReply reply;
 
+    // The first answer stays.
     void Answer(DnsReply with);
   };
   // What libunbound gives back to us with the answer.
@@ -72,8 +73,7 @@ class UnboundResolver::Worker {
   void EndAll() noexcept;
   static void OnWake(int fd, short what, void* self) noexcept;
   static void OnAnswer(void* open, int rcode, void* packet, int length,
-                       int security, char* why_bogus,
-                       int ratelimited) noexcept;
+                       int security, char* why_bogus, int ratelimited) noexcept;
 
   // The order matters: the context dies before its event base.
   std::unique_ptr<event_base, BaseDeleter> base_;

@@ -43,9 +43,8 @@ std::vector<IpAddress> Interleave(const std::vector<IpAddress>& v6,
 }
 
 Security Weaker(Security a, Security b) {
-  return a == Security::kSecure && b == Security::kSecure
-             ? Security::kSecure
-             : Security::kInsecure;
+  return a == Security::kSecure && b == Security::kSecure ? Security::kSecure
+                                                          : Security::kInsecure;
 }
 
 // Neither family has an address. Only if both are known to be absent is that

@@ -32,8 +32,8 @@ bool Contains(const std::vector<T>& items, const T& item) {
 }
 
 HostFacts Unresolved(HostName host, Port port, Security mx, int preference) {
-  return HostFacts{std::move(host), port, mx,         Security::kInsecure,
-                   {},              {},   preference, {}};
+  return HostFacts{std::move(host), port, mx, Security::kInsecure, {}, {},
+                   preference,      {}};
 }
 
 Route Finish(std::vector<HostFacts> hosts, Security mx, seconds ttl) {
@@ -48,8 +48,8 @@ Error NoUsableHost(const Domain& domain, const std::vector<MxRecord>& records) {
                                       " names a host: " + Quoted(mx.unusable)};
     }
   }
-  return {Reason::kNoAddress, "no MX record of " + domain.str() +
-                                  " names a host"};
+  return {Reason::kNoAddress,
+          "no MX record of " + domain.str() + " names a host"};
 }
 
 }  // namespace
@@ -87,8 +87,8 @@ Router::Found Router::FindMx(const Domain& domain, Port port, Family family,
   // of that is how sure we are that there is no MX (RFC 7672 section 2.2.1).
   Route route = OneHost(domain, port, mx.security, family, deadline);
   if (port == Port{} && IsOwn(route.hosts.front())) {
-    return RouteFailure{Error{Reason::kMailLoop,
-                              domain.str() + " has no MX and is this host"}};
+    return RouteFailure{
+        Error{Reason::kMailLoop, domain.str() + " has no MX and is this host"}};
   }
   route.ttl = std::min(route.ttl, mx.ttl);
   return route;
@@ -114,8 +114,8 @@ Router::Found Router::FromRecords(const Domain& domain,
     // Before its addresses, which a host of ours may not even have in public.
     bool own = port == Port{} && Contains(own_.names, candidate.name);
     if (!own) {
-      ttl = std::min(ttl, LookUpAddresses(resolver_, random_, family, deadline,
-                                          facts));
+      ttl = std::min(
+          ttl, LookUpAddresses(resolver_, random_, family, deadline, facts));
       own = port == Port{} && IsOwn(facts);
     }
     if (own) {
@@ -140,7 +140,8 @@ Route Router::OneHost(const HostName& host, Port port, Security mx,
   HostFacts facts = Unresolved(host, port, mx, 0);
   seconds ttl = kLongestTtl;
   if (const auto* address = std::get_if<IpAddress>(&host)) {
-    if (family == Family::kAny || address->is_v6() == (family == Family::kIpv6)) {
+    if (family == Family::kAny ||
+        address->is_v6() == (family == Family::kIpv6)) {
       facts.ips.push_back(*address);
     } else {
       facts.failure = Error{Reason::kNoAddress, ToString(host) +

@@ -50,8 +50,8 @@ DnsAnswer<MxRecord> MxHosts(
   return Found(std::move(records), security);
 }
 
-DnsAnswer<IpAddress> Addresses(std::initializer_list<std::string_view> addresses,
-                               Security security) {
+DnsAnswer<IpAddress> Addresses(
+    std::initializer_list<std::string_view> addresses, Security security) {
   std::vector<IpAddress> records;
   for (const std::string_view address : addresses) {
     records.push_back(TestAddress(address));
@@ -104,7 +104,8 @@ void FakeResolver::SetCname(std::string_view name, DnsAnswer<Domain> answer) {
   Put(cname_, TestDomain(name).str(), std::move(answer));
 }
 
-void FakeResolver::SetTxt(std::string_view name, DnsAnswer<std::string> answer) {
+void FakeResolver::SetTxt(std::string_view name,
+                          DnsAnswer<std::string> answer) {
   Put(txt_, TestDomain(name).str(), std::move(answer));
 }
 

@@ -50,8 +50,8 @@ template <typename Record>
 DnsAnswer<Record> Failed(Security security = Security::kInsecure) {
   DnsAnswer<Record> answer;
   answer.security = security;
-  answer.why = security == Security::kBogus ? "bogus: no valid signature"
-                                            : "SERVFAIL";
+  answer.why =
+      security == Security::kBogus ? "bogus: no valid signature" : "SERVFAIL";
   return answer;
 }
 
@@ -63,11 +63,13 @@ IpAddress TestAddress(std::string_view address);
 DnsAnswer<MxRecord> MxHosts(
     std::initializer_list<std::pair<int, std::string_view>> hosts,
     Security security = Security::kInsecure);
-DnsAnswer<IpAddress> Addresses(std::initializer_list<std::string_view> addresses,
-                               Security security = Security::kInsecure);
+DnsAnswer<IpAddress> Addresses(
+    std::initializer_list<std::string_view> addresses,
+    Security security = Security::kInsecure);
 // The same answer, reached through an alias.
 template <typename Record>
-DnsAnswer<Record> Through(std::string_view canonical, DnsAnswer<Record> answer) {
+DnsAnswer<Record> Through(std::string_view canonical,
+                          DnsAnswer<Record> answer) {
   answer.canonical = TestDomain(canonical);
   return answer;
 }

@@ -19,7 +19,9 @@ using testing::HasSubstr;
 std::string U16(unsigned value) {
   return {static_cast<char>(value >> 8), static_cast<char>(value & 0xff)};
 }
-std::string U32(unsigned value) { return U16(value >> 16) + U16(value & 0xffff); }
+std::string U32(unsigned value) {
+  return U16(value >> 16) + U16(value & 0xffff);
+}
 
 // "mx.example" in wire form; "" is the root.
 std::string WireName(std::string_view name) {
@@ -90,20 +92,21 @@ TEST(DnsAnswerTest, ReadsAddressesAndTheirShortestTtl) {
 
 TEST(DnsAnswerTest, AMappedAddressIsTheIpv4AddressItLeadsTo) {
   const std::string mapped = std::string(10, '\0') + "\xff\xff" + kV4;
-  const auto aaaa = ReadAaaa(
-      Reply({.type = RrType::kAaaa,
-             .answers = {Rr(kAsked, RrType::kAaaa, 1, mapped)}}));
+  const auto aaaa =
+      ReadAaaa(Reply({.type = RrType::kAaaa,
+                      .answers = {Rr(kAsked, RrType::kAaaa, 1, mapped)}}));
   ASSERT_TRUE(aaaa.found());
   EXPECT_EQ(aaaa.records[0].str(), "192.0.2.1");
   EXPECT_FALSE(aaaa.records[0].is_v6());
 }
 
 TEST(DnsAnswerTest, FollowsAliasesInWhateverOrderTheyCome) {
-  const auto a = ReadA(Reply({.answers = {
-      Rr(WireName("END.test"), RrType::kA, 300, kV4),
-      Rr(WireName("mid.TEST"), RrType::kCname, 7, WireName("end.test")),
-      Rr(WireName("other.test"), RrType::kA, 1, kV4),
-      Rr(kAsked, RrType::kCname, 300, WireName("Mid.test"))}}));
+  const auto a = ReadA(Reply(
+      {.answers = {
+           Rr(WireName("END.test"), RrType::kA, 300, kV4),
+           Rr(WireName("mid.TEST"), RrType::kCname, 7, WireName("end.test")),
+           Rr(WireName("other.test"), RrType::kA, 1, kV4),
+           Rr(kAsked, RrType::kCname, 300, WireName("Mid.test"))}}));
   ASSERT_TRUE(a.found()) << a.why;
   EXPECT_EQ(a.records.size(), 1u);
   EXPECT_EQ(a.canonical, Domain::Parse("end.test").value());
@@ -130,12 +133,14 @@ TEST(DnsAnswerTest, ATtlWithTheTopBitIsZero) {
 }
 
 TEST(DnsAnswerTest, ReadsMxAndKeepsWhatIsNoHostApart) {
-  const auto mx = ReadMx(Reply({.type = RrType::kMx, .answers = {
-      Rr(kAsked, RrType::kMx, 9, U16(10) + "\x02mx" + kAsked),
-      Rr(kAsked, RrType::kMx, 9, U16(0) + WireName("")),
-      Rr(kAsked, RrType::kMx, 9, U16(20) + WireName("192.0.2.1")),
-      Rr(kAsked, RrType::kMx, 9, U16(30) + WireName("a b.test")),
-      Rr(kAsked, RrType::kMx, 9, U16(65535) + WireName("-x.test"))}}));
+  const auto mx = ReadMx(Reply(
+      {.type = RrType::kMx,
+       .answers = {
+           Rr(kAsked, RrType::kMx, 9, U16(10) + "\x02mx" + kAsked),
+           Rr(kAsked, RrType::kMx, 9, U16(0) + WireName("")),
+           Rr(kAsked, RrType::kMx, 9, U16(20) + WireName("192.0.2.1")),
+           Rr(kAsked, RrType::kMx, 9, U16(30) + WireName("a b.test")),
+           Rr(kAsked, RrType::kMx, 9, U16(65535) + WireName("-x.test"))}}));
   ASSERT_TRUE(mx.found()) << mx.why;
   ASSERT_EQ(mx.records.size(), 5u);
   EXPECT_EQ(mx.records[0].host->str(), "mx.ask.test");
@@ -152,10 +157,9 @@ TEST(DnsAnswerTest, ANameThatOnlyLooksRightIsNotThatName) {
   // One label "mx.ask", not two; a NUL inside; a zone cut nobody made.
   for (const std::string& label :
        {std::string("\x06mx.ask"), std::string("\x06mx\0ask", 7)}) {
-    const auto ptr = ReadPtr(
-        Reply({.type = RrType::kPtr,
-               .answers = {Rr(kAsked, RrType::kPtr, 9,
-                              label + WireName("test"))}}));
+    const auto ptr = ReadPtr(Reply(
+        {.type = RrType::kPtr,
+         .answers = {Rr(kAsked, RrType::kPtr, 9, label + WireName("test"))}}));
     EXPECT_TRUE(ptr.failed());
     EXPECT_THAT(ptr.why, HasSubstr("no host name"));
   }
@@ -176,11 +180,13 @@ TEST(DnsAnswerTest, ReadsTextAndTlsa) {
                          Rr(kAsked, RrType::kTxt, 9, std::string(1, '\0'))}}));
   EXPECT_THAT(txt.records, ElementsAre("v=STS", ""));
 
-  const auto tlsa = ReadTlsa(
-      Reply({.type = RrType::kTlsa,
-             .answers = {Rr(kAsked, RrType::kTlsa, 9, "\x03\x01\x02" "ab"),
-                         Rr(kAsked, RrType::kTlsa, 9,
-                            std::string("\xff\x00\x01", 3))}}));
+  const auto tlsa =
+      ReadTlsa(Reply({.type = RrType::kTlsa,
+                      .answers = {Rr(kAsked, RrType::kTlsa, 9,
+                                     "\x03\x01\x02"
+                                     "ab"),
+                                  Rr(kAsked, RrType::kTlsa, 9,
+                                     std::string("\xff\x00\x01", 3))}}));
   ASSERT_EQ(tlsa.records.size(), 2u) << tlsa.why;
   EXPECT_EQ(tlsa.records[0].usage, 3);
   EXPECT_EQ(tlsa.records[0].data, "ab");
@@ -193,8 +199,8 @@ TEST(DnsAnswerTest, OneMalformedRecordFailsTheWholeAnswer) {
   const std::string good_a = Rr(kAsked, RrType::kA, 9, kV4);
   const std::string good_mx =
       Rr(kAsked, RrType::kMx, 9, U16(10) + WireName("mx.test"));
-  for (const std::string& rdata : {std::string(), std::string("\1\2\3"),
-                                   std::string("\1\2\3\4\5")}) {
+  for (const std::string& rdata :
+       {std::string(), std::string("\1\2\3"), std::string("\1\2\3\4\5")}) {
     const auto a =
         ReadA(Reply({.answers = {good_a, Rr(kAsked, RrType::kA, 9, rdata)}},
                     Security::kSecure));
@@ -205,15 +211,20 @@ TEST(DnsAnswerTest, OneMalformedRecordFailsTheWholeAnswer) {
                .answers = {good_mx, Rr(kAsked, RrType::kMx, 9, rdata)}}));
     EXPECT_TRUE(mx.failed());
   }
-  const auto trailing = ReadMx(Reply(
-      {.type = RrType::kMx,
-       .answers = {Rr(kAsked, RrType::kMx, 9,
-                      U16(10) + WireName("mx.test") + "x")}}));
+  const auto trailing =
+      ReadMx(Reply({.type = RrType::kMx,
+                    .answers = {Rr(kAsked, RrType::kMx, 9,
+                                   U16(10) + WireName("mx.test") + "x")}}));
   EXPECT_TRUE(trailing.failed());
-  for (const char* rdata : {"", "\x05" "abc", "\x03" "abc\x01"}) {
-    EXPECT_TRUE(ReadTxt(Reply({.type = RrType::kTxt,
-                               .answers = {Rr(kAsked, RrType::kTxt, 9, rdata)}}))
-                    .failed());
+  for (const char* rdata : {"",
+                            "\x05"
+                            "abc",
+                            "\x03"
+                            "abc\x01"}) {
+    EXPECT_TRUE(
+        ReadTxt(Reply({.type = RrType::kTxt,
+                       .answers = {Rr(kAsked, RrType::kTxt, 9, rdata)}}))
+            .failed());
   }
   EXPECT_TRUE(
       ReadTlsa(Reply({.type = RrType::kTlsa,
@@ -222,12 +233,12 @@ TEST(DnsAnswerTest, OneMalformedRecordFailsTheWholeAnswer) {
 }
 
 TEST(DnsAnswerTest, EveryTornMessageFails) {
-  const DnsReply whole = Reply(
-      {.type = RrType::kMx,
-       .answers = {Rr(kAsked, RrType::kCname, 9, WireName("end.test")),
-                   Rr(WireName("end.test"), RrType::kMx, 9,
-                      U16(10) + WireName("mx.end.test"))}},
-      Security::kSecure);
+  const DnsReply whole =
+      Reply({.type = RrType::kMx,
+             .answers = {Rr(kAsked, RrType::kCname, 9, WireName("end.test")),
+                         Rr(WireName("end.test"), RrType::kMx, 9,
+                            U16(10) + WireName("mx.end.test"))}},
+            Security::kSecure);
   ASSERT_TRUE(ReadMx(whole).found());
   for (std::size_t length = 0; length < whole.message.size(); ++length) {
     DnsReply torn = whole;
@@ -245,9 +256,14 @@ TEST(DnsAnswerTest, CompressionThatGoesForwardOrRoundFails) {
   const auto owner_at = [here](unsigned offset) {
     return U16(0xc000 | (here + offset));
   };
-  for (const std::string& owner :
-       {owner_at(0), owner_at(2), owner_at(40), "\x01" "a" + owner_at(0),
-        "\x01" "a" + owner_at(2), std::string("\x80"), std::string("\x40x")}) {
+  for (const std::string& owner : {owner_at(0), owner_at(2), owner_at(40),
+                                   "\x01"
+                                   "a" +
+                                       owner_at(0),
+                                   "\x01"
+                                   "a" +
+                                       owner_at(2),
+                                   std::string("\x80"), std::string("\x40x")}) {
     EXPECT_TRUE(ReadCname(Reply({.type = RrType::kCname,
                                  .answers = {Rr(owner, RrType::kCname, 9,
                                                 WireName("x.test"))}}))
@@ -278,17 +294,18 @@ TEST(DnsAnswerTest, RefusesWhatDoesNotAnswerTheQuestion) {
   EXPECT_TRUE(ReadA(Reply({.flags = 0x8380, .answers = {good}})).failed())
       << "truncated";
   EXPECT_TRUE(ReadA(Reply({.questions = 0, .answers = {good}})).failed());
-  EXPECT_TRUE(ReadA(Reply({.type = RrType::kAaaa, .answers = {good}})).failed());
+  EXPECT_TRUE(
+      ReadA(Reply({.type = RrType::kAaaa, .answers = {good}})).failed());
   EXPECT_TRUE(ReadA(Reply({.flags = 0x8183, .answers = {good}})).failed())
       << "NXDOMAIN with records";
   // Another owner, another class: nobody asked.
-  EXPECT_EQ(ReadA(Reply({.answers = {Rr(WireName("x.test"), RrType::kA, 9,
-                                        kV4)}}))
-                .presence,
-            Presence::kNoData);
-  EXPECT_EQ(ReadA(Reply({.answers = {Rr(kAsked, RrType::kA, 9, kV4, 3)}}))
-                .presence,
-            Presence::kNoData);
+  EXPECT_EQ(
+      ReadA(Reply({.answers = {Rr(WireName("x.test"), RrType::kA, 9, kV4)}}))
+          .presence,
+      Presence::kNoData);
+  EXPECT_EQ(
+      ReadA(Reply({.answers = {Rr(kAsked, RrType::kA, 9, kV4, 3)}})).presence,
+      Presence::kNoData);
 }
 
 // DANE-02
@@ -302,8 +319,8 @@ TEST(DnsAnswerTest, EveryOtherRcodeIsAFailureAndNamed) {
 }
 
 TEST(DnsAnswerTest, NothingOfABogusMessageIsUsed) {
-  DnsReply reply = Reply({.answers = {Rr(kAsked, RrType::kA, 9, kV4)}},
-                         Security::kBogus);
+  DnsReply reply =
+      Reply({.answers = {Rr(kAsked, RrType::kA, 9, kV4)}}, Security::kBogus);
   reply.why_bogus = "signature expired";
   const auto a = ReadA(reply);
   EXPECT_TRUE(a.failed());
@@ -326,9 +343,9 @@ TEST(DnsAnswerTest, AnAliasOfNoHostNameFailsForAddressesOnly) {
   const std::string end = WireName("1.0/25.2.0.192.in-addr.arpa");
   EXPECT_TRUE(
       ReadA(Reply({.answers = {link, Rr(end, RrType::kA, 9, kV4)}})).failed());
-  const auto ptr = ReadPtr(
-      Reply({.type = RrType::kPtr,
-             .answers = {link, Rr(end, RrType::kPtr, 9, WireName("mx.test"))}}));
+  const auto ptr = ReadPtr(Reply(
+      {.type = RrType::kPtr,
+       .answers = {link, Rr(end, RrType::kPtr, 9, WireName("mx.test"))}}));
   EXPECT_TRUE(ptr.found()) << ptr.why;
   EXPECT_FALSE(ptr.canonical);
 }

@@ -9,9 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
-#include <sstream>
 #include <vector>
 
 namespace postern {
@@ -19,36 +20,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string FromEnvironment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-std::string FindOnPath(const std::string& program) {
-  std::istringstream path(FromEnvironment("PATH") + ":/usr/sbin:/usr/bin");
-  for (std::string directory; std::getline(path, directory, ':');) {
-    const std::string file = directory + '/' + program;
-    if (access(file.c_str(), X_OK) == 0) return file;
-  }
-  return {};
-}
-
+// What the helper script prints; its complaints go to our own error output.
 std::string FindNsd() {
-  if (std::string named = FromEnvironment("POSTERN_NSD"); !named.empty()) {
-    return named;
-  }
-  std::string cache = FromEnvironment("POSTERN_LAB_CACHE");
-  if (cache.empty()) {
-    cache = FromEnvironment("XDG_CACHE_HOME");
-    if (cache.empty()) cache = FromEnvironment("HOME") + "/.cache";
-    cache += "/postern-lab";
-  }
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(cache, ignored)) {
-    const std::string file = entry.path() / "usr/sbin/nsd";
-    if (access(file.c_str(), X_OK) == 0) return file;
-  }
-  return FindOnPath("nsd");
+  FILE* const out = popen(POSTERN_DNS_TESTS "/find_nsd", "r");
+  if (out == nullptr) return {};
+  char line[4096] = "";
+  const bool read = std::fgets(line, sizeof line, out) != nullptr;
+  if (pclose(out) != 0 || !read) return {};
+  return std::string(line, std::strcspn(line, "\n"));
 }
 
 // Its output goes to `log`. It ends when this program does.
@@ -107,9 +86,8 @@ bool Answers(Port port, pid_t server) {
       "\x12\x34\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x06\x00\x01";
   const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   const sockaddr_in address = Loopback(port);
-  bool answered =
-      connect(fd, reinterpret_cast<const sockaddr*>(&address),
-              sizeof address) == 0;
+  bool answered = connect(fd, reinterpret_cast<const sockaddr*>(&address),
+                          sizeof address) == 0;
   const Deadline deadline = Deadline::After(std::chrono::seconds(20));
   for (bool asked = answered; asked;) {
     answered = false;
@@ -130,8 +108,8 @@ bool Answers(Port port, pid_t server) {
 
 std::unique_ptr<SignedTree> SignedTree::Start(std::string& why) {
   const std::string nsd = FindNsd();
-  if (nsd.empty() || FindOnPath("ldns-signzone").empty()) {
-    why = "this test needs nsd and ldnsutils";
+  if (nsd.empty()) {
+    why = "this test needs nsd and ldnsutils (see find_nsd)";
     return nullptr;
   }
   std::unique_ptr<SignedTree> tree(new SignedTree);
@@ -153,7 +131,8 @@ bool SignedTree::TryPort(const std::string& nsd, std::string& why) {
     fs::remove(entry.path());
   }
   const std::string log = directory_ + "/log";
-  if (!Run({POSTERN_MAKE_SIGNED_TREE, directory_, std::to_string(port_.value)},
+  if (!Run({POSTERN_DNS_TESTS "/make_signed_tree", directory_,
+            std::to_string(port_.value)},
            log)) {
     why = "make_signed_tree failed";
     return false;
@@ -184,8 +163,8 @@ ResolverOptions SignedTree::Options() const {
   options.trust_anchor_file = directory_ + "/anchor";
   options.resolv_conf.clear();
   // Each by itself: a delegation inside the tree would lead to port 53.
-  for (const char* zone : {".", "test.", "unsigned.test.", "bogus.test.",
-                           "expired.test."}) {
+  for (const char* zone :
+       {".", "test.", "unsigned.test.", "bogus.test.", "expired.test."}) {
     options.stubs.push_back(StubZone{zone, {nsd}});
   }
   options.removed_local_zones = {"test.", "2.0.192.in-addr.arpa.",

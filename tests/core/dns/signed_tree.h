@@ -16,8 +16,7 @@ namespace postern {
 
 class SignedTree {
  public:
-  // Nothing, and why, if ldnsutils or nsd are not there. nsd is looked for as
-  // $POSTERN_NSD, in the lab's cache of unpacked packages, and on the path.
+  // Nothing, and why, if ldnsutils or nsd can't be had.
   static std::unique_ptr<SignedTree> Start(std::string& why);
   // Ends nsd and removes the files.
   ~SignedTree();

@@ -255,7 +255,8 @@ TEST_F(UnboundResolverTest, ReadsTlsaOfTheRealPortAndThroughAnAlias) {
     EXPECT_EQ(tlsa.records[0].data.size(), 32u);
     EXPECT_EQ(tlsa.records[0].data[31], '\x1f');
   }
-  const auto none = resolver_->Tlsa(Port{2525}, Name("mx1.domain.test"), Soon());
+  const auto none =
+      resolver_->Tlsa(Port{2525}, Name("mx1.domain.test"), Soon());
   EXPECT_EQ(none.presence, Presence::kNoDomain) << Show(none);
   EXPECT_TRUE(none.secure());
 }
@@ -293,8 +294,8 @@ TEST_F(UnboundResolverTest, ASilentServerCostsTheDeadlineAndNoMore) {
   const auto resolver = StartOr(options);
   ASSERT_NE(resolver, nullptr);
 
-  const auto late = resolver->Mx(Name("silent.test"),
-                                 Deadline::After(milliseconds(200)));
+  const auto late =
+      resolver->Mx(Name("silent.test"), Deadline::After(milliseconds(200)));
   EXPECT_TRUE(late.failed());
   EXPECT_NE(late.security, Security::kBogus);
   EXPECT_EQ(late.why, "no answer in time");
@@ -415,8 +416,8 @@ TEST_F(UnboundResolverTest, AsksTheForwarderItIsGiven) {
   options.forwarders = {silent.server()};
   const auto resolver = StartOr(options);
   ASSERT_NE(resolver, nullptr);
-  const auto a = resolver->A(Name("host.test"),
-                             Deadline::After(milliseconds(100)));
+  const auto a =
+      resolver->A(Name("host.test"), Deadline::After(milliseconds(100)));
   EXPECT_TRUE(a.failed());
   silent.WaitForQuestion();
 }

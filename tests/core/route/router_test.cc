@@ -2,14 +2,12 @@
 //
 // Which hosts are tried, in which order, and what happens when DNS says no or
 // says nothing. DNS is scripted and so are the dice.
-#include "core/route/router.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
 
-#include "tests/testlib/fake_resolver.h"
+#include "tests/core/route/router_fixture.h"
 
 namespace postern {
 namespace {
@@ -25,58 +23,6 @@ using testing::StartsWith;
 constexpr Security kSecure = Security::kSecure;
 constexpr Security kInsecure = Security::kInsecure;
 constexpr Security kBogus = Security::kBogus;
-
-// Leaves everything where it is: Fisher and Yates swap an item with itself.
-class NoDice final : public Random {
- public:
-  std::uint64_t Below(std::uint64_t bound) override {
-    return bound == 0 ? 0 : bound - 1;
-  }
-};
-
-class RouterTest : public testing::Test {
- protected:
-  using Outcome = std::variant<Route, RouteFailure>;
-
-  Outcome Find(std::string_view hop, Family family = Family::kAny) {
-    Router router(dns_, dice_, own_);
-    return router.Find(NextHop::Parse(hop).value(), family,
-                       Deadline::After(seconds(60)));
-  }
-  Route Hosts(std::string_view hop, Family family = Family::kAny) {
-    Outcome outcome = Find(hop, family);
-    if (const auto* failure = std::get_if<RouteFailure>(&outcome)) {
-      ADD_FAILURE() << failure->error.ToString();
-      return {};
-    }
-    return std::get<Route>(std::move(outcome));
-  }
-  RouteFailure Failure(std::string_view hop) {
-    Outcome outcome = Find(hop);
-    if (std::holds_alternative<Route>(outcome)) {
-      ADD_FAILURE() << "there is a route";
-      return {Error(Reason::kInternal, "")};
-    }
-    return std::get<RouteFailure>(std::move(outcome));
-  }
-
-  static std::vector<std::string> Names(const Route& route) {
-    std::vector<std::string> names;
-    for (const HostFacts& host : route.hosts) {
-      names.push_back(ToString(host.host));
-    }
-    return names;
-  }
-  static std::vector<std::string> Ips(const HostFacts& host) {
-    std::vector<std::string> ips;
-    for (const IpAddress& ip : host.ips) ips.push_back(ip.str());
-    return ips;
-  }
-
-  FakeResolver dns_;
-  NoDice dice_;
-  OwnIdentity own_;
-};
 
 TEST_F(RouterTest, HostsComeByPreference) {
   dns_.SetMx("d.test", MxHosts({{20, "b.test"}, {10, "a.test"}, {30, "c.test"}},
@@ -102,7 +48,8 @@ TEST_F(RouterTest, HostsComeByPreference) {
 
 // DANE-11: nothing but the preference orders hosts; TLSA isn't even asked here.
 TEST_F(RouterTest, SecurityNeverChangesTheOrder) {
-  dns_.SetMx("d.test", MxHosts({{10, "plain.test"}, {20, "dane.test"}}, kSecure));
+  dns_.SetMx("d.test",
+             MxHosts({{10, "plain.test"}, {20, "dane.test"}}, kSecure));
   dns_.SetA("plain.test", Addresses({"192.0.2.1"}, kInsecure));
   dns_.SetA("dane.test", Addresses({"192.0.2.2"}, kSecure));
   TlsaRecord tlsa;
@@ -114,8 +61,11 @@ TEST_F(RouterTest, SecurityNeverChangesTheOrder) {
 }
 
 TEST_F(RouterTest, EqualsAreShuffledAndStayAmongThemselves) {
-  dns_.SetMx("d.test", MxHosts({{10, "a.test"}, {10, "b.test"}, {10, "c.test"},
-                                {20, "z.test"}, {5, "y.test"}}));
+  dns_.SetMx("d.test", MxHosts({{10, "a.test"},
+                                {10, "b.test"},
+                                {10, "c.test"},
+                                {20, "z.test"},
+                                {5, "y.test"}}));
   for (const char* host : {"a.test", "b.test", "c.test", "y.test", "z.test"}) {
     dns_.SetA(host, Addresses({"192.0.2.1"}));
   }
@@ -195,33 +145,85 @@ TEST_F(RouterTest, WhatTheTwoFamiliesSayTogether) {
     Security address;
     std::optional<Reason> failure;
   } cases[] = {
-      {"both", v6(kSecure), v4(kSecure), {"2001:db8::1", "192.0.2.1"},
-       kSecure, {}},
-      {"the weaker one counts", v6(kInsecure), v4(kSecure),
-       {"2001:db8::1", "192.0.2.1"}, kInsecure, {}},
-      {"the weaker one counts, other way", v6(kSecure), v4(kInsecure),
-       {"2001:db8::1", "192.0.2.1"}, kInsecure, {}},
-      {"AAAA fails", Failed<IpAddress>(), v4(kSecure), {"192.0.2.1"},
-       kSecure, {}},
-      {"AAAA is bogus", Failed<IpAddress>(kBogus), v4(kSecure), {"192.0.2.1"},
-       kSecure, {}},
-      {"A fails", v6(kInsecure), Failed<IpAddress>(), {"2001:db8::1"},
-       kInsecure, {}},
-      {"no AAAA", NoData<IpAddress>(kInsecure), v4(kSecure), {"192.0.2.1"},
-       kSecure, {}},
-      {"both fail", Failed<IpAddress>(), Failed<IpAddress>(), {}, kInsecure,
+      {"both",
+       v6(kSecure),
+       v4(kSecure),
+       {"2001:db8::1", "192.0.2.1"},
+       kSecure,
+       {}},
+      {"the weaker one counts",
+       v6(kInsecure),
+       v4(kSecure),
+       {"2001:db8::1", "192.0.2.1"},
+       kInsecure,
+       {}},
+      {"the weaker one counts, other way",
+       v6(kSecure),
+       v4(kInsecure),
+       {"2001:db8::1", "192.0.2.1"},
+       kInsecure,
+       {}},
+      {"AAAA fails",
+       Failed<IpAddress>(),
+       v4(kSecure),
+       {"192.0.2.1"},
+       kSecure,
+       {}},
+      {"AAAA is bogus",
+       Failed<IpAddress>(kBogus),
+       v4(kSecure),
+       {"192.0.2.1"},
+       kSecure,
+       {}},
+      {"A fails",
+       v6(kInsecure),
+       Failed<IpAddress>(),
+       {"2001:db8::1"},
+       kInsecure,
+       {}},
+      {"no AAAA",
+       NoData<IpAddress>(kInsecure),
+       v4(kSecure),
+       {"192.0.2.1"},
+       kSecure,
+       {}},
+      {"both fail",
+       Failed<IpAddress>(),
+       Failed<IpAddress>(),
+       {},
+       kInsecure,
        Reason::kDnsLookupFailed},
-      {"one bogus, one fails", Failed<IpAddress>(kBogus), Failed<IpAddress>(),
-       {}, kInsecure, Reason::kDnssecInvalid},
-      {"one fails, one absent: not known", Failed<IpAddress>(),
-       NoData<IpAddress>(kSecure), {}, kInsecure, Reason::kDnsLookupFailed},
-      {"one bogus, one absent", NoData<IpAddress>(kSecure),
-       Failed<IpAddress>(kBogus), {}, kInsecure, Reason::kDnssecInvalid},
+      {"one bogus, one fails",
+       Failed<IpAddress>(kBogus),
+       Failed<IpAddress>(),
+       {},
+       kInsecure,
+       Reason::kDnssecInvalid},
+      {"one fails, one absent: not known",
+       Failed<IpAddress>(),
+       NoData<IpAddress>(kSecure),
+       {},
+       kInsecure,
+       Reason::kDnsLookupFailed},
+      {"one bogus, one absent",
+       NoData<IpAddress>(kSecure),
+       Failed<IpAddress>(kBogus),
+       {},
+       kInsecure,
+       Reason::kDnssecInvalid},
       // DANE-15: no address, unreachable.
-      {"both absent", NoData<IpAddress>(kSecure), NoData<IpAddress>(kSecure),
-       {}, kInsecure, Reason::kNoAddress},
-      {"no such host", NoDomain<IpAddress>(kSecure),
-       NoDomain<IpAddress>(kSecure), {}, kInsecure, Reason::kNoAddress},
+      {"both absent",
+       NoData<IpAddress>(kSecure),
+       NoData<IpAddress>(kSecure),
+       {},
+       kInsecure,
+       Reason::kNoAddress},
+      {"no such host",
+       NoDomain<IpAddress>(kSecure),
+       NoDomain<IpAddress>(kSecure),
+       {},
+       kInsecure,
+       Reason::kNoAddress},
   };
   dns_.SetMx("d.test", MxHosts({{10, "a.test"}}, kSecure));
   for (const auto& c : cases) {
@@ -253,7 +255,8 @@ TEST_F(RouterTest, WithoutMxTheDomainItselfIsTheHost) {
   }
 }
 
-// DANE-15: NXDOMAIN and null MX are no implicit MX, and only DNSSEC proves them.
+// DANE-15: NXDOMAIN and null MX are no implicit MX, and only DNSSEC proves
+// them.
 TEST_F(RouterTest, NoDomainAndNullMxAreFinalAndSayIfProven) {
   dns_.SetA("d.test", Addresses({"192.0.2.1"}));
   for (const Security security : {kSecure, kInsecure}) {
@@ -278,8 +281,9 @@ TEST_F(RouterTest, ADotAmongOtherMxRecordsIsPassedOver) {
 
 // DANE-10: an address as MX is never a host, so DANE never applies to one.
 TEST_F(RouterTest, MxTargetsThatAreNoHostNamesAreSkipped) {
-  dns_.SetMx("d.test", MxHosts({{10, "192.0.2.9"}, {20, "a.test"},
-                                {30, "bad..name"}}, kSecure));
+  dns_.SetMx(
+      "d.test",
+      MxHosts({{10, "192.0.2.9"}, {20, "a.test"}, {30, "bad..name"}}, kSecure));
   dns_.SetA("a.test", Addresses({"192.0.2.1"}));
   EXPECT_THAT(Names(Hosts("d.test")), ElementsAre("a.test"));
 
@@ -362,10 +366,10 @@ TEST_F(RouterTest, AddressesAlternateBetweenTheFamiliesAndAreBounded) {
   dns_.SetA("a.test", Addresses({"192.0.2.1", "192.0.2.2", "192.0.2.2",
                                  "192.0.2.3", "192.0.2.4", "192.0.2.5",
                                  "192.0.2.6", "192.0.2.7", "192.0.2.8"}));
-  EXPECT_THAT(Ips(Hosts("d.test").hosts[0]),
-              ElementsAre("2001:db8::1", "192.0.2.1", "2001:db8::2",
-                          "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5",
-                          "192.0.2.6"));
+  EXPECT_THAT(
+      Ips(Hosts("d.test").hosts[0]),
+      ElementsAre("2001:db8::1", "192.0.2.1", "2001:db8::2", "192.0.2.2",
+                  "192.0.2.3", "192.0.2.4", "192.0.2.5", "192.0.2.6"));
 }
 
 TEST_F(RouterTest, WhereAliasesLeadIsKept) {
@@ -429,54 +433,6 @@ TEST_F(RouterTest, TheShortestTtlCountsAndAFailedFamilyDoesNot) {
   EXPECT_EQ(Hosts("d.test").ttl, seconds(77));
   dns_.SetAaaa("a.test", Failed<IpAddress>());
   EXPECT_EQ(Hosts("d.test").ttl, seconds(77));
-}
-
-class LoopTest : public RouterTest {
- protected:
-  LoopTest() {
-    own_.names = {TestDomain("us.test")};
-    own_.addresses = {TestAddress("192.0.2.99")};
-    dns_.SetA("a.test", Addresses({"192.0.2.1"}));
-    dns_.SetA("b.test", Addresses({"192.0.2.2"}));
-    dns_.SetA("us.test", Addresses({"192.0.2.99"}));
-    dns_.SetA("alsous.test", Addresses({"192.0.2.98", "192.0.2.99"}));
-    dns_.SetA("aliasofus.test",
-              Through("us.test", Addresses({"203.0.113.1"})));
-  }
-};
-
-TEST_F(LoopTest, OurselvesAndWhoeverIsNoBetterAreLeftOut) {
-  for (const char* us : {"us.test", "US.test", "alsous.test",
-                         "aliasofus.test"}) {
-    SCOPED_TRACE(us);
-    dns_.SetMx("d.test", MxHosts({{10, "a.test"}, {20, us}, {30, "b.test"}}));
-    EXPECT_THAT(Names(Hosts("d.test")), ElementsAre("a.test"));
-    // An equal that the dice put first is no better either.
-    dns_.SetMx("d.test", MxHosts({{10, "a.test"}, {20, "b.test"}, {20, us}}));
-    EXPECT_THAT(Names(Hosts("d.test")), ElementsAre("a.test"));
-  }
-}
-
-TEST_F(LoopTest, NoHostLeftIsAMailLoop) {
-  dns_.SetMx("d.test", MxHosts({{10, "b.test"}, {10, "us.test"}}, kSecure));
-  const RouteFailure failure = Failure("d.test");
-  EXPECT_EQ(failure.error.reason(), Reason::kMailLoop);
-  EXPECT_FALSE(failure.secure);
-}
-
-TEST_F(LoopTest, ADomainWithoutMxThatIsThisHostIsAMailLoop) {
-  dns_.SetMx("us.test", NoData<MxRecord>());
-  EXPECT_EQ(Failure("us.test").error.reason(), Reason::kMailLoop);
-  dns_.SetMx("alsous.test", NoData<MxRecord>());
-  EXPECT_EQ(Failure("alsous.test").error.reason(), Reason::kMailLoop);
-}
-
-TEST_F(LoopTest, WhereTheHopWasNamedOnPurposeThereIsNoLoop) {
-  EXPECT_THAT(Names(Hosts("[us.test]:10025")), ElementsAre("us.test"));
-  EXPECT_THAT(Ips(Hosts("[192.0.2.99]").hosts[0]), ElementsAre("192.0.2.99"));
-  // Another program of this machine, behind another port.
-  dns_.SetMx("d.test", MxHosts({{10, "us.test"}}));
-  EXPECT_THAT(Names(Hosts("d.test:10025")), ElementsAre("us.test"));
 }
 
 }  // namespace
