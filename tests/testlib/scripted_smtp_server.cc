@@ -147,7 +147,10 @@ bool ServerConnection::ReadMessage() {
   std::size_t searched = 0;
   while ((end = message.find(kEnd, searched)) == std::string::npos) {
     searched = message.size() < kEnd.size() ? 0 : message.size() - kEnd.size();
-    if (!Receive()) return false;
+    if (!Receive()) {
+      record_.unfinished = message.substr(2);
+      return false;
+    }
     message += std::exchange(buffer_, {});
   }
   buffer_ = message.substr(end + kEnd.size());

@@ -35,6 +35,7 @@ namespace postern {
 struct ConnectionRecord {
   std::vector<std::string> commands;  // lines, without their ends
   std::vector<std::string> messages;  // wire form, without the final dot
+  std::string unfinished;             // a message that no dot ended
   ClientHelloRecord hello;
   bool encrypted = false;             // the handshake succeeded for the server
   std::size_t tls_octets_sent = 0;    // until the handshake was done
