@@ -1,6 +1,7 @@
 #include "posternd/daemon.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -37,7 +38,7 @@ int AwaitSignal(std::chrono::milliseconds timeout) {
   return number > 0 ? number : 0;
 }
 
-// What a reload can't change, of what was changed in the file.
+// What a reload can't change, of what the file has changed since the start.
 std::vector<std::string> NeedingRestart(const Settings& old,
                                         const Settings& now) {
   std::vector<std::string> names;
@@ -85,11 +86,13 @@ Status Daemon::Start() {
   const Result<Settings> settings = LoadSettings(
       options_.config, MissingFile::kIsAnError, options_.overrides);
   if (!settings) return settings.error();
+  at_start_ = *settings;
   Result<InstanceLock> lock =
       InstanceLock::Take(settings->socket_directory + "/posternd.lock");
   if (!lock) return lock.error();
   lock_ = *std::move(lock);
 
+  CheckDescriptors(*settings);
   OpenStateStore(*settings);
   auto engine = Engine::Make(*settings, {*sink_, clock_, controls_});
   if (!engine) return engine.error();
@@ -114,6 +117,17 @@ Status Daemon::Start() {
   log_.Info(std::string("posternd " POSTERN_VERSION " ready"));
   NotifyServiceManager("READY=1\nSTATUS=ready");
   return {};
+}
+
+// A delivery has a client's socket, the message's pipe, a spool file and a
+// connection at a time; without descriptors it is deferred.
+void Daemon::CheckDescriptors(const Settings& settings) const {
+  rlimit files{};
+  const std::size_t wanted = 8 * std::size_t{settings.worker_threads} + 200;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= wanted) return;
+  log_.Warning("only " + std::to_string(files.rlim_cur) +
+               " file descriptors (LimitNOFILE=); worker-threads would need " +
+               std::to_string(wanted));
 }
 
 // Records only: without them enforcement goes on.
@@ -241,7 +255,7 @@ Result<std::vector<std::string>> Daemon::Reload() {
   }
   for (auto& [name, uids] : users) service_->SetUsers(name, std::move(uids));
   std::vector<std::string> unchanged =
-      NeedingRestart(old->settings(), *settings);
+      NeedingRestart(*at_start_, *settings);
   log_.Info("configuration reloaded");
   for (const std::string& name : unchanged) log_.Warning(name);
   return unchanged;

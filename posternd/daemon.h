@@ -52,6 +52,7 @@ class Daemon {
   Result<std::vector<Door>> OpenDoors(const Settings& settings);
   Result<Door> OpenDoor(const Settings& settings, const std::string& name,
                         std::vector<InheritedSocket>& inherited);
+  void CheckDescriptors(const Settings& settings) const;
   void OpenStateStore(const Settings& settings);
   Result<std::vector<std::string>> Reload();
   bool Stop();
@@ -62,6 +63,7 @@ class Daemon {
   bool MayControl(const PeerCredentials& peer) const;
 
   const DaemonOptions options_;
+  std::optional<Settings> at_start_;  // what only a restart changes
   const Syslog& log_;
   const SystemClock clock_;
   const TimePoint started_;

@@ -13,7 +13,7 @@
 #include "core/delivery/delivery.h"
 #include "core/delivery/spooled_message.h"
 #include "core/outcome/result.h"
-#include "plugins/builtin/assembled_gate.h"
+#include "posternd/assembled_gate.h"
 #include "posternd/query_door.h"
 #include "postfix-transport/pipe_door.h"
 

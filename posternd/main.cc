@@ -40,8 +40,8 @@ CommandSpec Spec() {
   return spec;
 }
 
-// Each delivery has a client's socket, the message's pipe, a spool file and a
-// connection; memory is never written to disk by a crash.
+// Files of ours are nobody else's, memory is never written to disk by a crash,
+// and as many descriptors as we may have.
 void SetLimits() {
   umask(0077);
   const rlimit no_core{0, 0};

@@ -1,4 +1,4 @@
-#include "plugins/builtin/assembled_gate.h"
+#include "posternd/assembled_gate.h"
 
 #include <algorithm>
 #include <string>

@@ -1,4 +1,4 @@
-// plugins/builtin/assembled_gate.h
+// posternd/assembled_gate.h
 //
 // AssembledGate: the Gate as postern.conf has it, with the resolver, the
 // snapshot and the sources that it borrows. The service and pin-admin (where it
