@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "core/names/quoted.h"
 
@@ -108,6 +109,22 @@ void SetServers(ub_ctx* context, const ResolverOptions& options, Setup& setup) {
   if (loopback) setup.Option("do-not-query-localhost", "no");
 }
 
+// Options in unbound.conf's words. Its own reader takes the quotes off, and
+// "nodefault" does nothing when it comes this way, so we do both.
+void SetOthers(const ResolverOptions& options, Setup& setup,
+               std::vector<std::string>& removed_zones) {
+  for (auto [name, value] : options.unbound) {
+    std::erase(value, '"');
+    const std::size_t type = value.find_first_of(" \t");
+    if (name == "local-zone" && type != std::string::npos &&
+        value.find("nodefault", type) != std::string::npos) {
+      removed_zones.push_back(value.substr(0, type));
+    } else {
+      setup.Option(name, value);
+    }
+  }
+}
+
 }  // namespace
 
 Result<UnboundContext> MakeUnboundContext(event_base* base,
@@ -125,7 +142,8 @@ Result<UnboundContext> MakeUnboundContext(event_base* base,
         ub_ctx_add_ta_file(context.get(), options.trust_anchor_file.c_str()),
         "trust anchor " + Quoted(options.trust_anchor_file));
   }
-  for (const auto& [name, value] : options.unbound) setup.Option(name, value);
+  std::vector<std::string> removed = options.removed_local_zones;
+  SetOthers(options, setup, removed);
 
   // Removing a zone finalises the context, whether the zone is there or not; so
   // everything else comes first, and a bad trust anchor shows here.
@@ -133,7 +151,7 @@ Result<UnboundContext> MakeUnboundContext(event_base* base,
     setup.Check(ub_ctx_zone_remove(context.get(), "finalise.invalid."),
                 "libunbound does not start");
   }
-  for (const std::string& zone : options.removed_local_zones) {
+  for (const std::string& zone : removed) {
     if (!setup.failed().empty()) break;
     setup.Check(ub_ctx_zone_remove(context.get(), zone.c_str()),
                 "local zone " + Quoted(zone));

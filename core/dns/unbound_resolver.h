@@ -52,7 +52,7 @@ struct ResolverOptions {
   std::size_t rrset_cache_bytes = 32U << 20;
 
   // Anything else of unbound.conf's server section, in its own words:
-  // {"root-hints", "/etc/postern/hints"}, {"do-ip6", "no"}. Applied last.
+  // {"do-ip6", "no"}, {"local-zone", "\"test.\" nodefault"}. Applied last.
   std::vector<std::pair<std::string, std::string>> unbound;
 };
 

@@ -360,11 +360,20 @@ TEST_F(UnboundResolverTest, ManyThreadsGetTheirOwnAnswers) {
 TEST_F(UnboundResolverTest, AZoneAnsweredLocallyIsNotAskedUnlessRemoved) {
   ResolverOptions options = tree_->Options();
   options.removed_local_zones.clear();
-  const auto resolver = StartOr(options);
-  ASSERT_NE(resolver, nullptr);
-  const auto a = resolver->A(Name("host.test"), Soon());
+  const auto local = StartOr(options);
+  ASSERT_NE(local, nullptr);
+  const auto a = local->A(Name("host.test"), Soon());
   EXPECT_EQ(a.presence, Presence::kNoDomain) << Show(a);
   EXPECT_FALSE(a.secure());
+
+  // The same in unbound.conf's words, with its quotes and without.
+  for (const char* words : {"\"test.\" nodefault", "test. transparent"}) {
+    SCOPED_TRACE(words);
+    options.unbound = {{"local-zone", words}};
+    const auto asked = StartOr(options);
+    ASSERT_NE(asked, nullptr);
+    EXPECT_TRUE(asked->A(Name("host.test"), Soon()).secure());
+  }
 }
 
 TEST_F(UnboundResolverTest, WithoutATrustAnchorNothingIsSecure) {
