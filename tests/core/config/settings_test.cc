@@ -7,7 +7,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <set>
+#include <sstream>
 
 namespace postern {
 namespace {
@@ -150,6 +152,15 @@ TEST(SettingsTest, WhatIsDocumentedIsWhatIsParsed) {
     if (file[at + 2] != ' ') file.erase(at + 1, 1);
   }
   EXPECT_EQ(ErrorOf(file), "accepted");
+}
+
+TEST(SettingsTest, TheDocumentationHoldsTheTable) {
+  std::ifstream file(POSTERN_SOURCE_DIR "/docs/configuration.md");
+  std::ostringstream text;
+  text << file.rdbuf();
+  // Otherwise replace the table there by what RenderSettingsMarkdown() gives.
+  EXPECT_TRUE(Has(text.str(), RenderSettingsMarkdown()))
+      << RenderSettingsMarkdown();
 }
 
 TEST(SettingsTest, AMissingFileIsAnErrorUnlessItNeedNotBeThere) {
