@@ -52,6 +52,11 @@ void MergeProtocols(HostPlan& a, const HostPlan& b) {
                 b.protocols + " of the next hop leave no version"));
 }
 
+// `medium` only where both lines say so: the default is as strict as `high`.
+void MergeCiphers(HostPlan& a, const HostPlan& b) {
+  if (b.ciphers == "high" || a.ciphers == "medium") a.ciphers = b.ciphers;
+}
+
 void MergeExclude(HostPlan& a, const HostPlan& b) {
   for (const std::string_view part : SplitAt(b.exclude, ":")) {
     const auto mine = SplitAt(a.exclude, ":");
@@ -80,7 +85,7 @@ HostPlan Both(HostPlan a, const HostPlan& b) {
   a.wrapper = a.wrapper || b.wrapper;
   a.published = a.published || b.published;
   a.needs_ptr = a.needs_ptr || b.needs_ptr;
-  if (a.ciphers.empty() || b.ciphers == "high") a.ciphers = b.ciphers;
+  MergeCiphers(a, b);
   AddMissing(a.verifiers, b.verifiers);
   AddMissing(a.recorded, b.recorded);
   AddMissing(a.notes, b.notes);

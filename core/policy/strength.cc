@@ -112,7 +112,8 @@ bool AllowsOlderProtocol(const PolicyLine& line, const PolicyLine& beneath) {
 }
 
 bool AllowsMoreCiphers(const PolicyLine& line, const PolicyLine& beneath) {
-  if (line.ciphers == "high" && beneath.ciphers != "high") return true;
+  // The default is as strict as `high`.
+  if (line.ciphers != "medium" && beneath.ciphers == "medium") return true;
   const auto kept = SplitAt(beneath.exclude, ":");
   const auto excluded = SplitAt(line.exclude, ":");
   return std::any_of(excluded.begin(), excluded.end(), [&](std::string_view c) {

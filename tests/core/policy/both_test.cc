@@ -111,6 +111,9 @@ TEST(BothTest, NarrowsTls) {
   EXPECT_EQ(Both(Of("may ciphers=high"), Of("may ciphers=medium")).ciphers,
             "high");
   EXPECT_EQ(Both(Of("may ciphers=high"), Of("may")).ciphers, "high");
+  EXPECT_EQ(Both(Of("may"), Of("may ciphers=high")).ciphers, "high");
+  EXPECT_EQ(Both(Of("may"), Of("may ciphers=medium")).ciphers, "");
+  EXPECT_EQ(Both(Of("may ciphers=medium"), Of("may")).ciphers, "");
   EXPECT_EQ(
       Both(Of("may exclude=3DES:RC4"), Of("may exclude=RC4:SEED")).exclude,
       "3DES:RC4:SEED");

@@ -118,6 +118,8 @@ TEST(StrengthTest, AttributesFall) {
   EXPECT_TRUE(Weakens("secure crl=/x", "secure"));
   EXPECT_TRUE(Weakens("secure protocols=>=TLSv1.3", "secure"));
   EXPECT_TRUE(Weakens("secure ciphers=high", "secure ciphers=medium"));
+  EXPECT_TRUE(Weakens("secure", "secure ciphers=medium"));
+  EXPECT_FALSE(Weakens("secure ciphers=high", "secure"));
   EXPECT_TRUE(Weakens("secure exclude=3DES", "secure"));
   EXPECT_FALSE(Weakens("secure", "secure exclude=3DES protocols=>=TLSv1.3"));
   EXPECT_FALSE(Weakens("secure note=x owner=y helo=z.test", "secure"));
