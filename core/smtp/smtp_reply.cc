@@ -28,7 +28,8 @@ std::string_view EnhancedCode(std::string_view text, int code) {
   }
   if (dots != 2 || digits == 0 || text[1] != '.') return {};
   const int status_class = text[0] - '0';
-  const bool known = status_class == 2 || status_class == 4 || status_class == 5;
+  const bool known =
+      status_class == 2 || status_class == 4 || status_class == 5;
   return known && status_class == code / 100 ? text.substr(0, end)
                                              : std::string_view{};
 }
@@ -127,8 +128,8 @@ Status ReplyReader::AddLine(std::string_view line) {
   }
   code_ = code;
   last_ = line.size() == 3 || line[3] == ' ';
-  lines_.push_back(
-      PrintableAscii(line.substr(std::min<std::size_t>(line.size(), 4)), kMaxLine));
+  lines_.push_back(PrintableAscii(
+      line.substr(std::min<std::size_t>(line.size(), 4)), kMaxLine));
   return {};
 }
 

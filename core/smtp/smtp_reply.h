@@ -53,10 +53,10 @@ class ReplyReader {
  private:
   Status AddLine(std::string_view line);
 
-  std::string buffer_;               // what has not been split into lines
-  std::vector<std::string> lines_;   // of the reply being read, without codes
+  std::string buffer_;              // what has not been split into lines
+  std::vector<std::string> lines_;  // of the reply being read, without codes
   int code_ = 0;
-  bool last_ = false;                // the last line of the reply is in lines_
+  bool last_ = false;  // the last line of the reply is in lines_
   bool broken_ = false;
 };
 

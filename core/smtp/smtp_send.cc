@@ -12,7 +12,8 @@ namespace postern {
 namespace {
 
 // Commands sent before their replies are read. Bounded so that neither side
-// fills the other's socket buffers and both wait for ever (RFC 2920 section 3.1).
+// fills the other's socket buffers and both wait for ever (RFC 2920
+// section 3.1).
 constexpr std::size_t kPipelineDepth = 32;
 constexpr std::size_t kBlock = 64 * 1024;
 
@@ -37,14 +38,15 @@ Result<std::uint64_t> UnstuffedSize(const Message& message) {
 
 bool NeedsSmtputf8(const Envelope& envelope) {
   return !IsAscii(envelope.sender) ||
-         !std::all_of(envelope.recipients.begin(), envelope.recipients.end(),
-                      [](const std::string& address) { return IsAscii(address); });
+         !std::all_of(
+             envelope.recipients.begin(), envelope.recipients.end(),
+             [](const std::string& address) { return IsAscii(address); });
 }
 
 }  // namespace
 
-// One Send(): its steps in order. Ends early by returning false, with the why in
-// result().
+// One Send(): its steps in order. Ends early by returning false, with the why
+// in result().
 class Transaction {
  public:
   Transaction(SmtpConnection& connection, const Envelope& envelope,
@@ -105,8 +107,8 @@ class Transaction {
   SendResult result_;
 };
 
-SendResult SmtpConnection::Send(const Envelope& envelope, const Message& message,
-                                Deadline deadline) {
+SendResult SmtpConnection::Send(const Envelope& envelope,
+                                const Message& message, Deadline deadline) {
   return Transaction(*this, envelope, message, deadline).Run();
 }
 
@@ -148,10 +150,10 @@ bool Transaction::Check() {
     if (!exact.ok()) return refuse(exact.error());
     size = *exact;
     if (size > *offered.size_limit) {
-      return refuse({Reason::kMessageTooBig,
-                     "the message has " + std::to_string(size) +
-                         " octets, the server takes " +
-                         std::to_string(*offered.size_limit)});
+      return refuse(
+          {Reason::kMessageTooBig, "the message has " + std::to_string(size) +
+                                       " octets, the server takes " +
+                                       std::to_string(*offered.size_limit)});
     }
   }
   if (offered.size) mail_parameters_ += " SIZE=" + std::to_string(size);
@@ -205,9 +207,8 @@ bool Transaction::SendEnvelope() {
 }
 
 bool Transaction::ReadAndNote(std::size_t i) {
-  Result<SmtpReply> reply =
-      connection_.ReadReply(deadline_.Within(TimeoutOf(i)),
-                            connection_.options_.cancellation);
+  Result<SmtpReply> reply = connection_.ReadReply(
+      deadline_.Within(TimeoutOf(i)), connection_.options_.cancellation);
   if (reply.ok()) return Note(i, std::move(*reply));
   if (!decided()) return Fail(reply.error());
   // Hanging up right after a refusal takes nothing back.
@@ -238,8 +239,8 @@ bool Transaction::Note(std::size_t i, SmtpReply reply) {
 }
 
 bool Transaction::SendBody() {
-  std::vector<char> block(
-      std::min<std::uint64_t>(kBlock, std::max<std::uint64_t>(message_.size(), 1)));
+  std::vector<char> block(std::min<std::uint64_t>(
+      kBlock, std::max<std::uint64_t>(message_.size(), 1)));
   for (std::uint64_t offset = 0; offset < message_.size();) {
     if (deadline_.expired()) {
       return Fail({Reason::kDeadlineExceeded,

@@ -22,8 +22,8 @@ Status CheckHelo(std::string_view name) {
 bool IsRefusal(const SmtpReply& reply) { return reply.code >= 400; }
 
 Error Unexpected(std::string_view command, const SmtpReply& reply) {
-  return Error{Reason::kSmtpProtocolError, "answer to " + std::string(command) +
-                                               ": " + reply.Text()};
+  return Error{Reason::kSmtpProtocolError,
+               "answer to " + std::string(command) + ": " + reply.Text()};
 }
 
 }  // namespace
@@ -36,8 +36,8 @@ std::variant<std::unique_ptr<SmtpSession>, SmtpFailure> SmtpSession::Open(
     return SmtpFailure{helo.error(), std::nullopt, SmtpStep::kConnect};
   }
   Result<std::unique_ptr<Stream>> stream = Stream::Connect(
-      address, port, options.source,
-      deadline.Within(options.timeouts.connect), options.cancellation);
+      address, port, options.source, deadline.Within(options.timeouts.connect),
+      options.cancellation);
   if (!stream.ok()) {
     return SmtpFailure{stream.error(), std::nullopt, SmtpStep::kConnect};
   }
@@ -72,10 +72,9 @@ SmtpFailure SmtpConnection::Fail(SmtpStep step, const Error& error) {
 }
 
 SmtpStatus SmtpConnection::Handshake(Deadline deadline) {
-  const Status done =
-      stream_->StartTls(tls_, options_.tls,
-                        deadline.Within(options_.timeouts.handshake),
-                        options_.cancellation);
+  const Status done = stream_->StartTls(
+      tls_, options_.tls, deadline.Within(options_.timeouts.handshake),
+      options_.cancellation);
   if (!done.ok()) {
     // A timeout here is the handshake's, and the text should say so.
     return Fail(SmtpStep::kHandshake,
@@ -137,9 +136,9 @@ SmtpStatus SmtpConnection::StartTls(Deadline deadline) {
                        std::nullopt, SmtpStep::kStartTls};
   }
   if (!offers_starttls()) {
-    return SmtpFailure{Error{Reason::kStarttlsNotSupported,
-                             "EHLO did not offer STARTTLS"},
-                       std::nullopt, SmtpStep::kStartTls};
+    return SmtpFailure{
+        Error{Reason::kStarttlsNotSupported, "EHLO did not offer STARTTLS"},
+        std::nullopt, SmtpStep::kStartTls};
   }
   Result<SmtpReply> reply =
       Ask("STARTTLS\r\n", deadline.Within(options_.timeouts.starttls));
@@ -158,8 +157,9 @@ SmtpStatus SmtpConnection::StartTls(Deadline deadline) {
                       "octets followed the answer to STARTTLS"});
   }
   if (!filled.ok()) {
-    return Fail(SmtpStep::kHandshake, Error{Reason::kTlsHandshakeFailed,
-                                            "TLS handshake: the server hung up"});
+    return Fail(SmtpStep::kHandshake,
+                Error{Reason::kTlsHandshakeFailed,
+                      "TLS handshake: the server hung up"});
   }
   // RFC 3207 section 4.2.
   reader_.Clear();

@@ -30,8 +30,16 @@
 namespace postern {
 
 // Where a session failed. The caller learns from it what the failure says about
-// the host: kConnect that it can't be reached, kHandshake that its TLS is broken.
-enum class SmtpStep { kConnect, kHandshake, kGreeting, kHello, kStartTls, kReset };
+// the host: kConnect that it can't be reached, kHandshake that its TLS is
+// broken.
+enum class SmtpStep {
+  kConnect,
+  kHandshake,
+  kGreeting,
+  kHello,
+  kStartTls,
+  kReset
+};
 
 // Why a step failed; with the server's reply where there was one.
 struct SmtpFailure {
@@ -60,11 +68,11 @@ struct SmtpTimeouts {
 };
 
 struct SessionOptions {
-  std::string helo;                 // our name, an A-label or "[address]"
-  bool wrapper = false;             // TLS from the first octet
-  bool allow_helo = false;          // HELO where EHLO is refused: only without TLS
+  std::string helo;         // our name, an A-label or "[address]"
+  bool wrapper = false;     // TLS from the first octet
+  bool allow_helo = false;  // HELO where EHLO is refused: only without TLS
   std::optional<IpAddress> source;
-  TlsParameters tls;                // SNI, protocols, ciphers
+  TlsParameters tls;  // SNI, protocols, ciphers
   Cancellation cancellation;
   SmtpTimeouts timeouts;
 };

@@ -100,8 +100,9 @@ Result<std::unique_ptr<Stream>> Stream::Connect(
   return stream;
 }
 
-Status Stream::StartTls(const TlsClient& client, const TlsParameters& parameters,
-                        Deadline deadline, const Cancellation& cancellation) {
+Status Stream::StartTls(const TlsClient& client,
+                        const TlsParameters& parameters, Deadline deadline,
+                        const Cancellation& cancellation) {
   if (encrypted() || closed()) {
     return Error{Reason::kInternal, "no plain connection to start TLS on"};
   }

@@ -36,7 +36,8 @@ Result<std::vector<DerCertificate>> ParseCertificateMessage(Octets message,
   message = message.subspan(1);
   std::optional<Octets> body = Take(message, 3);
   if (!body || !message.empty()) return malformed;
-  if (tls13 && !Take(*body, 1)) return malformed;  // certificate_request_context
+  if (tls13 && !Take(*body, 1))
+    return malformed;  // certificate_request_context
   std::optional<Octets> list = Take(*body, 3);
   if (!list || !body->empty()) return malformed;
 

@@ -1,6 +1,7 @@
 // core/tls/openssl_support.h
 //
-// OpenSSL's handles as owned values, and its errors as text. For this room only.
+// OpenSSL's handles as owned values, and its errors as text. For this room
+// only.
 #pragma once
 
 #include <openssl/ssl.h>

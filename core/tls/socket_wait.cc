@@ -26,7 +26,8 @@ std::optional<Error> Gone(const pollfd& caller, const pollfd& stop) {
 }  // namespace
 
 std::optional<Error> WhyCancelled(const Cancellation& cancellation) {
-  pollfd fds[2] = {{cancellation.hangup_fd, 0, 0}, {cancellation.stop_fd, 0, 0}};
+  pollfd fds[2] = {{cancellation.hangup_fd, 0, 0},
+                   {cancellation.stop_fd, 0, 0}};
   if (poll(fds, 2, 0) <= 0) return std::nullopt;
   return Gone(fds[0], fds[1]);
 }

@@ -21,9 +21,9 @@ struct TlsState {
   // Of octets received; lifted once the handshake is done.
   std::size_t budget = 0;
   bool over_budget = false;
-  bool eof = false;         // the peer closed its end of the socket
-  int socket_error = 0;     // errno of the read or write that failed
-  bool failed = false;      // nothing more may be written, not even an alert
+  bool eof = false;      // the peer closed its end of the socket
+  int socket_error = 0;  // errno of the read or write that failed
+  bool failed = false;   // nothing more may be written, not even an alert
   bool close_notify_sent = false;
   Result<std::vector<DerCertificate>> chain{std::vector<DerCertificate>{}};
   TlsEvidence evidence;
@@ -84,8 +84,8 @@ long ControlSocket(BIO* bio, int command, long, void*) {
 const BIO_METHOD* SocketMethod() {
   // Made once and never changed or freed; null only if memory is out.
   static const BIO_METHOD* const method = [] {
-    BIO_METHOD* made = BIO_meth_new(
-        BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "postern socket");
+    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK,
+                                    "postern socket");
     if (made != nullptr) {
       BIO_meth_set_read(made, ReadSocket);
       BIO_meth_set_write(made, WriteSocket);
@@ -144,8 +144,8 @@ Error ConnectionFailure(const TlsState& state) {
 
 // Waits for what OpenSSL wants; an Error if it wants something else than the
 // socket.
-Status WaitAsWanted(const TlsState& state, int ssl_error,
-                    Deadline deadline, const Cancellation& cancellation) {
+Status WaitAsWanted(const TlsState& state, int ssl_error, Deadline deadline,
+                    const Cancellation& cancellation) {
   const SocketReady what = ssl_error == SSL_ERROR_WANT_WRITE
                                ? SocketReady::kToWrite
                                : SocketReady::kToRead;
@@ -192,13 +192,14 @@ Result<std::size_t> TlsConnection::Read(std::span<char> into, Deadline deadline,
     const Result<std::optional<std::size_t>> got = TryRead(into);
     if (!got.ok()) return got.error();
     if (got->has_value()) return **got;
-    const Status ready = WaitForSocket(state_->fd, SocketReady::kToRead,
-                                       deadline, cancellation);
+    const Status ready =
+        WaitForSocket(state_->fd, SocketReady::kToRead, deadline, cancellation);
     if (!ready.ok()) return ready.error();
   }
 }
 
-Result<std::optional<std::size_t>> TlsConnection::TryRead(std::span<char> into) {
+Result<std::optional<std::size_t>> TlsConnection::TryRead(
+    std::span<char> into) {
   if (state_->failed) {
     return Error{Reason::kConnectionLost, "the connection has failed before"};
   }

@@ -29,7 +29,8 @@ Error Unusable(const std::string& what) {
 }
 
 Status ApplyParameters(SSL_CTX* context, const TlsParameters& parameters) {
-  const Result<ProtocolChoice> protocols = ChooseProtocols(parameters.protocols);
+  const Result<ProtocolChoice> protocols =
+      ChooseProtocols(parameters.protocols);
   if (!protocols.ok()) return protocols.error();
   const Result<CipherChoice> ciphers =
       ChooseCiphers(parameters.ciphers, parameters.exclude);
@@ -57,7 +58,8 @@ Status ApplyParameters(SSL_CTX* context, const TlsParameters& parameters) {
   return {};
 }
 
-Status LoadClientCertificate(SSL_CTX* context, const TlsParameters& parameters) {
+Status LoadClientCertificate(SSL_CTX* context,
+                             const TlsParameters& parameters) {
   const std::string& cert = parameters.client_cert;
   const std::string& key = parameters.client_key;
   if (cert.empty() != key.empty()) {
@@ -70,7 +72,8 @@ Status LoadClientCertificate(SSL_CTX* context, const TlsParameters& parameters) 
     return Unusable("client-cert=" + cert);
   }
   // Checks that key and certificate belong together, too.
-  if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1) {
+  if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) !=
+      1) {
     return Unusable("client-key=" + key);
   }
   return {};
@@ -92,10 +95,10 @@ std::string TakeTlsErrors() {
   std::string text;
   while (const unsigned long code = ERR_get_error()) {
     // For a system error the library has no reason text of its own.
-    const char* reason =
-        ERR_SYSTEM_ERROR(code)
-            ? std::strerror(ERR_GET_REASON(code))  // NOLINT(concurrency-mt-unsafe)
-            : ERR_reason_error_string(code);
+    const char* reason = ERR_SYSTEM_ERROR(code)
+                             ? std::strerror(ERR_GET_REASON(
+                                   code))  // NOLINT(concurrency-mt-unsafe)
+                             : ERR_reason_error_string(code);
     if (reason == nullptr) continue;
     if (!text.empty()) text += ", ";
     text += reason;
@@ -126,15 +129,16 @@ Result<SslContext> MakeSslContext(const TlsParameters& parameters,
                                  SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION |
                                  SSL_OP_IGNORE_UNEXPECTED_EOF |
                                  SSL_OP_NO_EXTENDED_MASTER_SECRET);
-  SSL_CTX_set_options(raw, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-                               SSL_OP_NO_TICKET);
+  SSL_CTX_set_options(
+      raw, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_max_cert_list(raw, static_cast<long>(limits.max_certificate_octets));
+  SSL_CTX_set_max_cert_list(raw,
+                            static_cast<long>(limits.max_certificate_octets));
   // Without it SSL_read() would go on through any number of records that carry
   // no data, and no deadline could end it.
   SSL_CTX_clear_mode(raw, SSL_MODE_AUTO_RETRY);
-  SSL_CTX_set_mode(raw, SSL_MODE_ENABLE_PARTIAL_WRITE |
-                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(
+      raw, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   return context;
 }
 

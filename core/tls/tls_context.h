@@ -17,7 +17,7 @@
 namespace postern {
 
 // kPolicyInvalid where the parameters can't be used, kInternal where OpenSSL
-// can't. `message_callback` sees every handshake message of its connections.
+// can't.
 Result<SslContext> MakeSslContext(const TlsParameters& parameters,
                                   const TlsLimits& limits);
 

@@ -67,9 +67,9 @@ bool IsCipherWord(std::string_view word) {
 
 Error BadWord(std::string_view attribute, std::string_view word,
               std::string_view expected) {
-  return Error{Reason::kPolicyInvalid,
-               std::string(attribute) + "=: \"" + std::string(word) +
-                   "\" is not " + std::string(expected)};
+  return Error{Reason::kPolicyInvalid, std::string(attribute) + "=: \"" +
+                                           std::string(word) + "\" is not " +
+                                           std::string(expected)};
 }
 
 }  // namespace
@@ -133,7 +133,8 @@ Result<CipherChoice> ChooseCiphers(std::string_view ciphers,
       choice.list += word;
     }
   }
-  std::vector<std::string_view> suites(kTls13Suites.begin(), kTls13Suites.end());
+  std::vector<std::string_view> suites(kTls13Suites.begin(),
+                                       kTls13Suites.end());
   for (const std::string_view word : Split(exclude)) {
     if (!IsCipherWord(word) || word.starts_with('!') || word.starts_with('-') ||
         word.starts_with('+')) {

@@ -40,8 +40,9 @@ int Listen(const IpAddress& address, Port& port) {
   sockaddr_in v4{};
   v6.sin6_family = AF_INET6;
   v4.sin_family = AF_INET;
-  std::memcpy(address.is_v6() ? static_cast<void*>(&v6.sin6_addr) : &v4.sin_addr,
-              address.bytes().data(), address.bytes().size());
+  std::memcpy(
+      address.is_v6() ? static_cast<void*>(&v6.sin6_addr) : &v4.sin_addr,
+      address.bytes().data(), address.bytes().size());
   // NOLINTBEGIN: sockaddr has no other way.
   auto* const name = address.is_v6() ? reinterpret_cast<sockaddr*>(&v6)
                                      : reinterpret_cast<sockaddr*>(&v4);
@@ -66,8 +67,7 @@ bool ConnectionRecord::Saw(std::string_view verb) const {
 
 bool ServerConnection::SayRaw(std::string_view octets) {
   while (!octets.empty()) {
-    const ssize_t count =
-        send(fd_, octets.data(), octets.size(), MSG_NOSIGNAL);
+    const ssize_t count = send(fd_, octets.data(), octets.size(), MSG_NOSIGNAL);
     if (count <= 0) return false;
     octets.remove_prefix(static_cast<std::size_t>(count));
   }
@@ -183,8 +183,9 @@ bool ServerConnection::StartTls(const ServerTls& tls) {
   return true;
 }
 
-bool ServerConnection::SayKeyUpdate() {
+bool ServerConnection::SayKeyUpdate(std::string_view then) {
   tls_->KeyUpdate();
+  tls_->Write(then);
   return Flush();
 }
 
@@ -253,7 +254,8 @@ void ScriptedSmtpServer::Accept() {
   }
 }
 
-std::vector<ConnectionRecord> ScriptedSmtpServer::Records(std::size_t at_least) {
+std::vector<ConnectionRecord> ScriptedSmtpServer::Records(
+    std::size_t at_least) {
   std::unique_lock lock(mutex_);
   if (!came_.wait_for(lock, std::chrono::seconds(kPatienceSeconds),
                       [&] { return connections_.size() >= at_least; })) {
@@ -309,7 +311,8 @@ class OrdinaryServer {
     if (best != nullptr) return *best;
     if (command.starts_with("EHLO")) return Ehlo();
     if (command.starts_with("STARTTLS")) {
-      return behaviour_.tls && !encrypted_ ? "220 2.0.0 go ahead" : "502 5.5.1 no";
+      return behaviour_.tls && !encrypted_ ? "220 2.0.0 go ahead"
+                                           : "502 5.5.1 no";
     }
     if (command.starts_with("DATA")) {
       return recipients_ > 0 ? "354 go ahead" : "554 5.5.1 no valid recipients";
@@ -331,7 +334,8 @@ class OrdinaryServer {
     if (command.starts_with("RCPT") && good) ++recipients_;
     if (command.starts_with("RSET")) EndTransaction();
     if (command.starts_with("STARTTLS") && good) {
-      if (!behaviour_.tls || !connection_.StartTls(*behaviour_.tls)) return false;
+      if (!behaviour_.tls || !connection_.StartTls(*behaviour_.tls))
+        return false;
       encrypted_ = true;
     }
     if (command.starts_with("DATA") && reply.starts_with("354")) {

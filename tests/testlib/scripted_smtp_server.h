@@ -37,8 +37,8 @@ struct ConnectionRecord {
   std::vector<std::string> messages;  // wire form, without the final dot
   std::string unfinished;             // a message that no dot ended
   ClientHelloRecord hello;
-  bool encrypted = false;             // the handshake succeeded for the server
-  std::size_t tls_octets_sent = 0;    // until the handshake was done
+  bool encrypted = false;           // the handshake succeeded for the server
+  std::size_t tls_octets_sent = 0;  // until the handshake was done
   bool client_certificate = false;
   // How the client ended it: with close_notify, or (over TLS) without.
   bool close_notify = false;
@@ -63,8 +63,9 @@ class ServerConnection {
   bool ReadMessage();
   // The server's half of the handshake. False where it failed or was cut.
   bool StartTls(const ServerTls& tls);
-  // Sends a KeyUpdate, a TLS record that carries no data. False as SayRaw().
-  bool SayKeyUpdate();
+  // Sends a KeyUpdate, a TLS record that carries no data, and `then` right
+  // behind it. False as SayRaw().
+  bool SayKeyUpdate(std::string_view then = {});
   // Reads and forgets until the client has ended the connection.
   void WaitForHangup();
   void SayCloseNotify();
@@ -91,8 +92,9 @@ using ServerScript = std::function<void(ServerConnection&)>;
 
 struct ServerBehaviour {
   std::string greeting = "220 mx.test ESMTP";
-  std::vector<std::string> keywords = {"PIPELINING", "SIZE 10485760", "8BITMIME",
-                                       "SMTPUTF8", "ENHANCEDSTATUSCODES"};
+  std::vector<std::string> keywords = {"PIPELINING", "SIZE 10485760",
+                                       "8BITMIME", "SMTPUTF8",
+                                       "ENHANCEDSTATUSCODES"};
   std::optional<ServerTls> tls = std::nullopt;  // offers STARTTLS
   bool wrapper = false;                         // TLS from the first octet
   // The start of a command in capitals ("RCPT TO:<a@b.test>", "STARTTLS"; "."
@@ -115,8 +117,8 @@ class ScriptedSmtpServer {
 
   const IpAddress& address() const { return address_; }
   Port port() const { return port_; }
-  // Waits until `at_least` clients have come and every connection so far has run
-  // its script, and gives what each of them recorded, in the order in which
+  // Waits until `at_least` clients have come and every connection so far has
+  // run its script, and gives what each of them recorded, in the order in which
   // they came. Ends the program if they don't come: a test that expects nobody
   // says Records(0).
   std::vector<ConnectionRecord> Records(std::size_t at_least = 1);

@@ -162,9 +162,9 @@ ServerTlsEngine::Progress ServerTlsEngine::Read(std::string& into) {
 
 void ServerTlsEngine::Write(std::string_view octets) {
   if (octets.empty()) return;
-  Require(SSL_write(ssl_.get(), octets.data(),
-                    static_cast<int>(octets.size())) > 0,
-          "write");
+  Require(
+      SSL_write(ssl_.get(), octets.data(), static_cast<int>(octets.size())) > 0,
+      "write");
 }
 
 void ServerTlsEngine::KeyUpdate() {

@@ -36,7 +36,7 @@ struct ServerTls {
   std::string ciphers = "ALL:COMPLEMENTOFALL:@SECLEVEL=0";
   std::string groups;  // empty: OpenSSL's
   bool extended_master_secret = true;
-  std::size_t tickets = 0;          // TLS 1.3
+  std::size_t tickets = 0;           // TLS 1.3
   bool ask_for_certificate = false;  // of the client
 
   // Sees and may change each piece of what the server sends.

@@ -89,7 +89,10 @@ TEST(ReplyReaderTest, RefusesWhatIsNoReply) {
     SCOPED_TRACE(octets);
     EXPECT_TRUE(IsMalformed(octets));
   }
-  EXPECT_TRUE(IsMalformed(std::string("2\0" "20 hello\r\n", 12)));
+  EXPECT_TRUE(
+      IsMalformed(std::string("2\0"
+                              "20 hello\r\n",
+                              12)));
 }
 
 TEST(ReplyReaderTest, GivesNothingAfterAMalformedReply) {

@@ -74,10 +74,10 @@ TEST_P(SmtpSendTest, DeliversTheMessageOctetForOctet) {
   EXPECT_TRUE(sent.dot_sent);
   EXPECT_THAT(record_.messages,
               ElementsAre("Subject: x\r\n\r\n..dot\r\nbody\r\n"));
-  EXPECT_THAT(record_.commands,
-              ElementsAre("EHLO client.test",
-                          "MAIL FROM:<a@client.test> SIZE=27",
-                          "RCPT TO:<b@mx.test>", "DATA", "QUIT"));
+  EXPECT_THAT(
+      record_.commands,
+      ElementsAre("EHLO client.test", "MAIL FROM:<a@client.test> SIZE=27",
+                  "RCPT TO:<b@mx.test>", "DATA", "QUIT"));
 }
 
 TEST_P(SmtpSendTest, DeliversABigMessageAndOneWithoutALastLineEnd) {
@@ -126,9 +126,9 @@ TEST_P(SmtpSendTest, NobodyAcceptedMeansNothingIsSent) {
 // RFC 2920 lets a server say 354 here. It gets no message out of it, not even
 // an empty one.
 TEST_P(SmtpSendTest, NobodyAcceptedAndStill354ClosesTheConnection) {
-  const SendResult sent = Send(
-      Behaviour({{"RCPT", "550 5.1.1 nobody"}, {"DATA", "354 go on"}}), kThree,
-      message_);
+  const SendResult sent =
+      Send(Behaviour({{"RCPT", "550 5.1.1 nobody"}, {"DATA", "354 go on"}}),
+           kThree, message_);
   EXPECT_FALSE(sent.failure);
   EXPECT_THAT(Codes(sent.recipients), ElementsAre(550, 550, 550));
   EXPECT_FALSE(sent.dot_sent);
@@ -162,7 +162,8 @@ TEST_P(SmtpSendTest, HangingUpAfterARefusalTakesNothingBack) {
 }
 
 TEST_P(SmtpSendTest, ARefusedDataOrMessageIsReported) {
-  SendResult sent = Send(Behaviour({{"DATA", "451 4.3.0 later"}}), kOne, message_);
+  SendResult sent =
+      Send(Behaviour({{"DATA", "451 4.3.0 later"}}), kOne, message_);
   EXPECT_FALSE(sent.failure);
   EXPECT_EQ(sent.data->code, 451);
   EXPECT_FALSE(sent.dot_sent);
@@ -214,8 +215,9 @@ TEST_P(SmtpSendTest, TheSizeIsDeclaredAndALimitKept) {
   EXPECT_EQ(Send(behaviour, kOne, TextMessage("..345678\r\n")).dot->code, 250);
   EXPECT_EQ(Send(behaviour, kOne, TextMessage("..345678.\r\n")).dot->code, 250);
   EXPECT_TRUE(record_.Saw("MAIL FROM:<a@client.test> SIZE=10"));
-  EXPECT_EQ(Send(behaviour, kOne, TextMessage("..345678..\r\n")).failure->reason(),
-            Reason::kMessageTooBig);
+  EXPECT_EQ(
+      Send(behaviour, kOne, TextMessage("..345678..\r\n")).failure->reason(),
+      Reason::kMessageTooBig);
 
   behaviour.keywords.front() = "HELP";
   EXPECT_EQ(Send(behaviour, kOne, message_).dot->code, 250);

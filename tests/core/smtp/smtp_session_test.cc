@@ -98,8 +98,8 @@ TEST(SmtpSessionTest, RefusesAHeloThatIsNoName) {
 }
 
 TEST(SmtpSessionTest, ARefusedGreetingIsThatHostsFailureAndEndsInQuit) {
-  for (const char* greeting : {"554 no service here", "421 too busy",
-                               "450-come back\r\n450 later"}) {
+  for (const char* greeting :
+       {"554 no service here", "421 too busy", "450-come back\r\n450 later"}) {
     SCOPED_TRACE(greeting);
     ScriptedSmtpServer server(Ordinary({.greeting = greeting}));
     const SmtpFailure failure = OpenFailure(server);
@@ -113,9 +113,9 @@ TEST(SmtpSessionTest, ARefusedGreetingIsThatHostsFailureAndEndsInQuit) {
 
 TEST(SmtpSessionTest, ABrokenGreetingIsAProtocolError) {
   for (const std::string& greeting :
-       {std::string("hello"), std::string("250 what?"), std::string("354 go on"),
-        std::string("220-a\r\n221 b"), "220 " + std::string(5000, 'x'),
-        std::string("22\0 x", 5)}) {
+       {std::string("hello"), std::string("250 what?"),
+        std::string("354 go on"), std::string("220-a\r\n221 b"),
+        "220 " + std::string(5000, 'x'), std::string("22\0 x", 5)}) {
     ScriptedSmtpServer server(Ordinary({.greeting = greeting}));
     EXPECT_EQ(OpenFailure(server).error.reason(), Reason::kSmtpProtocolError);
     ExpectNoMail(server);
@@ -270,7 +270,8 @@ TEST(SmtpSessionTest, AHalfClosedCallerStillWaitsForItsAnswer) {
 }
 
 TEST(SmtpSessionTest, QuitNeverWaitsLong) {
-  ScriptedSmtpServer server(Ordinary({.replies = {{"QUIT", "221-never ends"}}}));
+  ScriptedSmtpServer server(
+      Ordinary({.replies = {{"QUIT", "221-never ends"}}}));
   SessionOptions options = Options();
   options.timeouts.quit = milliseconds(20);
   const auto session = Greeted(server, options);

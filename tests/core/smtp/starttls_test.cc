@@ -37,9 +37,9 @@ ServerScript OffersStarttls(const ServerScript& rest) {
 // STLS-05
 TEST(StartTlsTest, ARefusalIsAFailureOfItsOwnAndNoMailFollows) {
   for (const char* reply :
-       {"454 4.7.0 TLS not available", "501 5.5.4 no parameters", "502 5.5.1 no",
-        "500 what?", "530 5.7.0 no", "554 5.7.0 no", "421 4.3.2 bye",
-        "250 2.0.0 fine", "354 go on"}) {
+       {"454 4.7.0 TLS not available", "501 5.5.4 no parameters",
+        "502 5.5.1 no", "500 what?", "530 5.7.0 no", "554 5.7.0 no",
+        "421 4.3.2 bye", "250 2.0.0 fine", "354 go on"}) {
     SCOPED_TRACE(reply);
     ScriptedSmtpServer server(Ordinary(WithTls({{"STARTTLS", reply}})));
     const auto session = Greeted(server);
@@ -136,8 +136,9 @@ TEST(StartTlsTest, EverythingLearntBeforeTlsIsForgotten) {
     connection.Say("220 mx.test\r\n");
     connection.ReadLine();
     // A limit that would bounce the message, from whoever sits in between.
-    connection.Say("250-mx.test\r\n250-SIZE 1\r\n250-PIPELINING\r\n"
-                   "250 STARTTLS\r\n");
+    connection.Say(
+        "250-mx.test\r\n250-SIZE 1\r\n250-PIPELINING\r\n"
+        "250 STARTTLS\r\n");
     connection.ReadLine();
     connection.Say("220 go\r\n");
     if (!connection.StartTls(tls)) return;
@@ -187,9 +188,9 @@ TEST(StartTlsTest, IsNotUsedInsideTls) {
   ASSERT_TRUE(again);
   EXPECT_EQ(again->error.reason(), Reason::kRequestInvalid);
   session->Quit();
-  EXPECT_THAT(server.Records().front().commands,
-              ElementsAre("EHLO client.test", "STARTTLS", "EHLO client.test",
-                          "QUIT"));
+  EXPECT_THAT(
+      server.Records().front().commands,
+      ElementsAre("EHLO client.test", "STARTTLS", "EHLO client.test", "QUIT"));
 }
 
 TEST(StartTlsTest, ACutInEachStageOfTheHandshakeIsAFailedHandshake) {

@@ -10,15 +10,15 @@ namespace {
 using testing::ElementsAre;
 using Octets = std::vector<std::uint8_t>;
 
-const Octets kTls12 = {11, 0,   0,   13,             // Certificate, 13 octets
-                       0,  0,   10,                  // a list of 10
-                       0,  0,   3,   'a', 'b', 'c',  // one of 3
-                       0,  0,   1,   'd'};           // one of 1
-const Octets kTls13 = {11,  0,   0, 15,             // Certificate, 15 octets
-                       0,                           // no context
-                       0,   0,   11,                // a list of 11
-                       0,   0,   2,  'a', 'b',      // one of 2
-                       0,   4,   1,  2,   3,   4};  // 4 octets of extensions
+const Octets kTls12 = {11, 0, 0,  13,             // Certificate, 13 octets
+                       0,  0, 10,                 // a list of 10
+                       0,  0, 3,  'a', 'b', 'c',  // one of 3
+                       0,  0, 1,  'd'};           // one of 1
+const Octets kTls13 = {11, 0, 0,  15,             // Certificate, 15 octets
+                       0,                         // no context
+                       0,  0, 11,                 // a list of 11
+                       0,  0, 2,  'a', 'b',       // one of 2
+                       0,  4, 1,  2,   3,   4};   // 4 octets of extensions
 
 TEST(CertificateMessageTest, GivesTheChainInTheServersOrder) {
   const auto chain = ParseCertificateMessage(kTls12, false);

@@ -67,7 +67,8 @@ TEST(TlsClientTest, AcceptsEveryCertificateBecauseJudgingIsLater) {
        MakeSelfSigned(ForHost("mx.example"), TestKey::Rsa(1024))},
       {"RSA with 512 bits",
        MakeSelfSigned(ForHost("mx.example"), TestKey::Rsa(512))},
-      {"SHA-1", [] {
+      {"SHA-1",
+       [] {
          CertificateSpec spec = ForHost("mx.example");
          spec.digest = "sha1";
          return MakeSelfSigned(spec);
@@ -159,14 +160,22 @@ TEST(TlsClientTest, HoldsToTheProtocolsAndCiphersAsked) {
     const char* cipher;
   } cases[] = {
       {{}, "TLSv1.3", "TLS_AES_256_GCM_SHA384"},
-      {{.server_name = {}, .protocols = "!TLSv1.3",
-        .ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256", .exclude = "",
-        .client_cert = "", .client_key = ""},
-       "TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256"},
-      {{.server_name = {}, .protocols = ">=TLSv1.3", .ciphers = "",
+      {{.server_name = {},
+        .protocols = "!TLSv1.3",
+        .ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256",
+        .exclude = "",
+        .client_cert = "",
+        .client_key = ""},
+       "TLSv1.2",
+       "ECDHE-ECDSA-AES128-GCM-SHA256"},
+      {{.server_name = {},
+        .protocols = ">=TLSv1.3",
+        .ciphers = "",
         .exclude = "TLS_AES_256_GCM_SHA384 TLS_CHACHA20_POLY1305_SHA256",
-        .client_cert = "", .client_key = ""},
-       "TLSv1.3", "TLS_AES_128_GCM_SHA256"},
+        .client_cert = "",
+        .client_key = ""},
+       "TLSv1.3",
+       "TLS_AES_128_GCM_SHA256"},
   };
   for (const auto& c : cases) {
     const ClientSocket socket(server);
@@ -184,7 +193,8 @@ TEST(TlsClientTest, SaysWhichParameterCannotBeUsed) {
   EXPECT_EQ(client.Check(bad).error().reason(), Reason::kPolicyInvalid);
   bad = {};
   bad.exclude = "HIGH";
-  EXPECT_THAT(client.Check(bad).error().detail(), HasSubstr("no usable cipher"));
+  EXPECT_THAT(client.Check(bad).error().detail(),
+              HasSubstr("no usable cipher"));
   bad = {};
   bad.client_cert = "/nonexistent/cert.pem";
   EXPECT_THAT(client.Check(bad).error().detail(), HasSubstr("need each other"));
@@ -227,7 +237,8 @@ TEST(TlsClientTest, PresentsTheClientCertificateAndNoticesItsRenewal) {
     // A key that belongs to no certificate: the old pair is not used on.
     std::ofstream(parameters.client_key)
         << TestKey::Generate().private_pem() << "\n";
-    EXPECT_EQ(client.Check(parameters).error().reason(), Reason::kPolicyInvalid);
+    EXPECT_EQ(client.Check(parameters).error().reason(),
+              Reason::kPolicyInvalid);
     write(MakeSelfSigned(ForHost("a-longer-name.client.example")));
     EXPECT_TRUE(client.Check(parameters).ok());
   }

@@ -49,7 +49,8 @@ std::string ServerHello(char minor, const std::string& suite,
   std::string body = std::string("\x03") + minor + std::string(32, 'r') +
                      std::string(1, '\0') + suite + std::string(1, '\0');
   if (!extensions.empty()) body += u16(extensions.size()) + extensions;
-  const std::string message = std::string("\x02\0", 2) + u16(body.size()) + body;
+  const std::string message =
+      std::string("\x02\0", 2) + u16(body.size()) + body;
   return std::string("\x16\x03") + minor + u16(message.size()) + message;
 }
 
@@ -74,8 +75,8 @@ TEST(TlsHostileTest, NeverSpeaksLessThanTls12) {
 
 // TLS-04
 TEST(TlsHostileTest, RefusesAServerWithoutSecureRenegotiation) {
-  const Error error = Failure(Answers(ServerHello(
-      '\x03', "\xc0\x2f", std::string("\x00\x17\x00\x00", 4))));
+  const Error error = Failure(Answers(
+      ServerHello('\x03', "\xc0\x2f", std::string("\x00\x17\x00\x00", 4))));
   EXPECT_EQ(error.reason(), Reason::kTlsHandshakeFailed);
   EXPECT_THAT(error.detail(), HasSubstr("renegotiation"));
 }
@@ -103,10 +104,16 @@ TEST(TlsHostileTest, RefusesWeakCiphersKeysAndAnonymousServers) {
   ServerTls small_group = Speaking(TLS1_2_VERSION);
   small_group.groups = "secp192r1";
   small_group.ciphers = "ECDHE:@SECLEVEL=0";
+  // OpenSSL's server takes a group as strong as its key.
+  ServerTls small_dh =
+      Presenting(MakeSelfSigned(ForHost("mx.example"), TestKey::Rsa(1024)));
+  small_dh.max_protocol = TLS1_2_VERSION;
+  small_dh.ciphers = "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0";
   const struct {
     const char* what;
     ServerTls tls;
   } cases[] = {{"no certificate", anonymous},
+               {"ephemeral DH of 1024 bits", small_dh},
                {"no encryption", null_cipher},
                {"a curve of 192 bits", small_group}};
   TlsParameters everything;
@@ -219,6 +226,27 @@ TEST(TlsHostileTest, HalfARecordIsLeftAtTheDeadline) {
   EXPECT_EQ(connection.error().reason(), Reason::kConnectionTimeout);
 }
 
+// One record at a time, so that whoever reads gets to look at the deadline.
+TEST(TlsHostileTest, ARecordWithoutDataEndsTheReadBeforeTheNextRecord) {
+  ScriptedSmtpServer server([](ServerConnection& connection) {
+    if (!connection.StartTls(Speaking(TLS1_3_VERSION))) return;
+    connection.SayKeyUpdate("data");
+    connection.WaitForHangup();
+  });
+  const ClientSocket socket(server);
+  const auto connection = Handshake(socket);
+  ASSERT_TRUE(connection.ok());
+  ASSERT_TRUE(
+      WaitForSocket(socket.fd(), SocketReady::kToRead, Soon(), {}).ok());
+  std::array<char, 100> block;
+  const auto first = (*connection)->TryRead(block);
+  ASSERT_TRUE(first.ok());
+  EXPECT_FALSE(first->has_value());
+  const auto second = (*connection)->TryRead(block);
+  ASSERT_TRUE(second.ok());
+  EXPECT_EQ(second->value_or(0), 4U);
+}
+
 TEST(TlsHostileTest, RecordsWithoutDataDoNotOutrunTheDeadline) {
   ScriptedSmtpServer server([](ServerConnection& connection) {
     if (!connection.StartTls(Speaking(TLS1_3_VERSION))) return;
@@ -229,9 +257,9 @@ TEST(TlsHostileTest, RecordsWithoutDataDoNotOutrunTheDeadline) {
   const auto connection = Handshake(socket);
   ASSERT_TRUE(connection.ok());
   std::array<char, 100> block;
-  const auto count = (*connection)
-                         ->Read(block, Deadline::After(milliseconds(50)),
-                                Cancellation{});
+  const auto count =
+      (*connection)
+          ->Read(block, Deadline::After(milliseconds(50)), Cancellation{});
   ASSERT_FALSE(count.ok());
   EXPECT_EQ(count.error().reason(), Reason::kConnectionTimeout);
 }
