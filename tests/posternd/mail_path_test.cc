@@ -168,7 +168,9 @@ TEST_F(MailPathTest, AClientGoneBeforeTheDotEndsTheDelivery) {
     turnstile.reached.get_future().wait();
   }
   // The receiver is still silent: only the hang-up can end this.
+  const Deadline patience = Soon();
   while (Ask({"status", {}}).rest.find("\"deferred\":1") == std::string::npos) {
+    ASSERT_FALSE(patience.expired());
   }
   turnstile.go_on.set_value();
   EXPECT_TRUE(server.Records().front().messages.empty());
