@@ -10,7 +10,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import adapters, faults, judge, messages, pins, report
+from . import adapters, faults, judge, logs, messages, pins, report
 from . import scenarios as scenario_file
 from .product import Admin, Service, Syslog, install, settings
 from .world import World
@@ -82,6 +82,7 @@ class Lab:
         queue_id, attempt = self.world.sender.submit(mail), 1
         got = self.world.sender.wait_attempt(queue_id, attempt, PATIENCE)
         found = judge.problems(self.world, receivers, before, mail, got, scenario.expect)
+        found += self._audited(queue_id, scenario.expect)
         found += self._ask(scenario, scenario.ask, queue_id)
         for step in scenario.steps:
             for action in step.do:
@@ -95,12 +96,23 @@ class Lab:
                 queue_id = self.world.sender.submit(mail)
             got = self.world.sender.wait_attempt(queue_id, attempt, PATIENCE)
             found += judge.problems(self.world, receivers, before, mail, got, step.expect)
+            found += self._audited(queue_id, step.expect)
             found += self._ask(scenario, step.ask, queue_id)
         return found, f"{got.result} {got.status}"
 
     def compose(self, scenario) -> messages.Mail:
         domain = scenario.to_domain or scenario.domain
         return messages.compose(scenario.sender, f"{scenario.recipient}@{domain}", scenario.body)
+
+    def _audited(self, queue_id: str, want) -> list[str]:
+        """Every verdict leaves its line in syslog."""
+        def lines():
+            return [x for x in self.syslog.log.lines() if f"queue-id={queue_id} " in x]
+        try:
+            logs.until(lambda: any(all(w in x for w in want.audit) for x in lines()), 10, "")
+        except logs.Timeout:
+            return [f"no audit line of {queue_id} has {want.audit}", *lines()]
+        return []
 
     def _ask(self, scenario, questions, queue_id: str) -> list[str]:
         found = []

@@ -44,6 +44,7 @@ class Expect:
     status: str = ""               # enhanced status code in the MTA's log
     reason: str = ""               # reason token in the MTA's log
     text: list = field(default_factory=list)     # further words in the MTA's log
+    audit: list = field(default_factory=list)    # words of one audit line in syslog
     # What the receivers saw: message (over TLS), message-clear, no-mail (they
     # were spoken to, without MAIL), nothing (no connection), envelope (MAIL and
     # perhaps RCPT, no DATA), data (a message was sent and refused).
