@@ -33,6 +33,7 @@ COMMON = {
     "alias_database": "",
     "biff": "no",
     "append_dot_mydomain": "no",
+    "allow_min_user": "yes",
     "message_size_limit": "60000000",
     "mailbox_size_limit": "0",
     "virtual_mailbox_limit": "0",

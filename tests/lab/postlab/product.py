@@ -73,8 +73,10 @@ class Service:
             "state": directory / "state" / "state.db",
             "socket-directory": self.sockets, "spool-directory": directory / "spool",
         } | settings
-        self.config.write_text("".join(f"{k} = {v}\n" for k, v in lines.items()),
-                               encoding="utf-8")
+        self.config.write_text("".join(
+            f"{key} = {value}\n" for key, values in lines.items()
+            for value in (values if isinstance(values, list) else [values])),
+            encoding="utf-8")
         self.log = logs.LineLog(directory / "posternd.log")
 
     @property
@@ -158,7 +160,8 @@ def settings(world) -> dict:
         "helo-name": "mta.sender.test",
         "dns-forwarders": "127.0.0.53",
         "dns-trust-anchor": world.tree.anchor,
-        "dns-options": "do-not-query-localhost: no",
+        # libunbound takes test. for a name that nobody serves.
+        "dns-options": ["do-not-query-localhost: no", "local-zone: test. nodefault"],
         "trust-directory": world.pki.roots_dir,
         "probe-private-addresses": "yes",
         "query-users": "root postern",
