@@ -21,7 +21,7 @@ from .scenarios import Expect, row_of
 
 DOMAIN = "row20.test"
 PATIENCE = 90
-BUDGET = "--budget-ms 3000"
+BUDGET = "--budget-ms 10000"
 
 
 @dataclass

@@ -205,6 +205,8 @@ class World:
         if version:
             fixed = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[version]
             made.minimum_version = made.maximum_version = fixed
+        # Whether a client asks for a ticket must not shift where a handshake is cut.
+        made.options |= ssl.OP_NO_TICKET
         if how == "alert":
             made.set_ciphers("PSK")  # nothing in common with any client: an alert
             made.maximum_version = ssl.TLSVersion.TLSv1_2

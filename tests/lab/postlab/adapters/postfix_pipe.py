@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,12 +106,24 @@ class PostfixPipe:
                           f"attempt {number} of {queue_id}")[0]
 
     def retry(self, queue_id: str) -> None:
-        """Makes the MTA try that message again now."""
-        # The message lies in the deferred queue only a moment after its line is logged.
-        def in_deferred():
-            return list((self.postfix.queue / "deferred").glob(f"*/{queue_id}"))
-        logs.until(in_deferred, 20, f"{queue_id} is deferred")
-        self.postfix.command("postqueue", "-i", queue_id)
+        """Makes the MTA try that message again now; back once it has tried.
+
+        Asked again every few seconds: qmgr(8) puts a message back unseen if its
+        idea of the time is a second behind.
+        """
+        tried = len(self.attempts(queue_id))
+        end = time.monotonic() + 90
+        while True:
+            # The message lies there only a moment after its line is logged.
+            if list((self.postfix.queue / "deferred").glob(f"*/{queue_id}")):
+                self.postfix.command("postqueue", "-i", queue_id)
+            try:
+                logs.until(lambda: len(self.attempts(queue_id)) > tried, 3,
+                           f"{queue_id} is tried again")
+                return
+            except logs.Timeout:
+                if time.monotonic() > end:
+                    raise
 
     def queued(self) -> set[str]:
         """The ids of all messages the MTA still holds."""
