@@ -53,6 +53,10 @@ Result<std::vector<Certificate>> ParseChain(
   if (chain.empty()) {
     return Error{Reason::kCertificateMissing, "no certificate was presented"};
   }
+  if (chain.size() > kMaxChainCertificates) {
+    return Error{Reason::kCertificatePathTooCostly,
+                 std::to_string(chain.size()) + " certificates were presented"};
+  }
   std::vector<Certificate> certificates;
   certificates.reserve(chain.size());
   for (const DerCertificate& der : chain) {

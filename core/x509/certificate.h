@@ -9,6 +9,7 @@
 // Source: RFC 5280 section 4.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -70,8 +71,13 @@ class Certificate {
   std::shared_ptr<const CertificateDetails> details_;
 };
 
+// Certificates of a chain that are looked at. Parsing one costs a fifth of a
+// millisecond; a server that sends more means no good.
+inline constexpr std::size_t kMaxChainCertificates = 64;
+
 // Parses a chain as sent, leaf first. Error: kCertificateMissing for none,
-// kCertificateMalformed with the place of the first that does not parse.
+// kCertificatePathTooCostly for too many, kCertificateMalformed with the place
+// of the first that does not parse.
 Result<std::vector<Certificate>> ParseChain(
     const std::vector<DerCertificate>& chain);
 

@@ -241,14 +241,29 @@ int Gravity(Reason reason) {
 }
 
 PathResult ValidatePath(const PathRequest& request) {
-  if (request.chain.empty() || request.trust == nullptr) {
-    PathResult result;
-    result.fault = request.chain.empty()
-                       ? PathFault{Reason::kCertificateMissing, 0, "no certificate"}
-                       : PathFault{Reason::kTrustStoreUnavailable, 0, "no trust store"};
-    return result;
+  std::optional<PathFault> fault;
+  if (request.trust == nullptr) {
+    fault = PathFault{Reason::kTrustStoreUnavailable, 0, "no trust store"};
+  } else if (request.chain.empty()) {
+    fault = PathFault{Reason::kCertificateMissing, 0, "no certificate"};
+  } else if (request.chain.size() > kMaxChainCertificates) {
+    fault = PathFault{Reason::kCertificatePathTooCostly, 0,
+                      std::to_string(request.chain.size()) +
+                          " certificates were presented"};
   }
-  return PathSearch(request).Run();
+  if (!fault) return PathSearch(request).Run();
+  PathResult result;
+  result.fault = std::move(fault);
+  return result;
+}
+
+Finding ToFinding(const Error& error) {
+  // A certificate that is not there or does not parse proves a "no"; whatever
+  // else went wrong proves nothing.
+  const bool violated = error.reason() == Reason::kCertificateMissing ||
+                        error.reason() == Reason::kCertificateMalformed;
+  return violated ? Finding::Violated(error.reason(), error.detail())
+                  : Finding::Undecided(error);
 }
 
 Finding ToFinding(const PathResult& result) {

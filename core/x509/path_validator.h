@@ -57,8 +57,8 @@ struct PathResult {
   bool accepted() const { return !fault.has_value(); }
 };
 
-// The bounds that keep a hostile chain below 100 ms. Past them the fault is
-// kCertificatePathTooCostly.
+// The bounds that, with kMaxChainCertificates, keep a hostile chain below
+// 100 ms. Past them the fault is kCertificatePathTooCostly.
 inline constexpr int kMaxSignatureChecks = 32;
 inline constexpr int kMaxPathCertificates = 16;
 
@@ -69,6 +69,8 @@ PathResult ValidatePath(const PathRequest& request);
 // Undecided for kCrlUnavailable and kCertificatePathTooCostly: those are "could
 // not find out".
 Finding ToFinding(const PathResult& result);
+// The same for a chain that could not be read at all (ParseChain()).
+Finding ToFinding(const Error& error);
 
 // How grave a reason is among faults of one path: lower is graver and is the one
 // told. Reasons that no path has come last.

@@ -112,9 +112,7 @@ Finding PinVerifier::Check(const TlsEvidence& evidence, TimePoint now) const {
   }
   if (pins_.empty()) return Finding::Violated(Reason::kPinMissing, "there is no pin");
   const auto leaf = Certificate::Parse(evidence.leaf());
-  if (!leaf) {
-    return Finding::Violated(leaf.error().reason(), leaf.error().detail());
-  }
+  if (!leaf) return ToFinding(leaf.error());
   Finding by_leaf = CheckLeaf(*leaf, now);
   if (by_leaf.satisfied()) return by_leaf;
   const bool authorities =
@@ -159,9 +157,7 @@ Finding PinVerifier::CheckLeaf(const Certificate& leaf, TimePoint now) const {
 Finding PinVerifier::CheckAuthorities(const TlsEvidence& evidence,
                                       TimePoint now) const {
   const auto chain = ParseChain(evidence.chain());
-  if (!chain) {
-    return Finding::Violated(chain.error().reason(), chain.error().detail());
-  }
+  if (!chain) return ToFinding(chain.error());
   // Pins of today first; the others only tell why a pin does not help.
   std::optional<Finding> first;
   for (const Term term : {Term::kValid, Term::kExpired, Term::kNotYet}) {

@@ -31,7 +31,7 @@ TEST(HostileChainTest, ManyIssuersOfOneNameCostABoundedNumberOfSignatures) {
   const TestAuthority root = TestAuthority::Make("Root");
   const TestCertificate real = MakeSigned(root.certificate, ForAuthority("X"));
   std::vector<TestCertificate> chain{MakeSigned(real, ForHost("a.example"))};
-  for (int i = 0; i < 2 * kMaxSignatureChecks; ++i) {
+  for (int i = 0; i < kMaxSignatureChecks + 10; ++i) {
     CertificateSpec spec = ForAuthority("X");
     spec.extensions = {};
     chain.push_back(MakeSigned(root.certificate, spec));
@@ -82,6 +82,20 @@ TEST(HostileChainTest, APathLongerThanTheBoundIsNotFollowed) {
   const PathResult result = Validate(chain, root);
   ASSERT_FALSE(result.accepted());
   EXPECT_EQ(result.fault->reason, Reason::kCertificatePathTooCostly);
+}
+
+TEST(HostileChainTest, MoreCertificatesThanAnybodySendsAreNotEvenParsed) {
+  const TestAuthority root = TestAuthority::Make("Root");
+  const TestCertificate leaf = root.Issue(ForHost("a.example"));
+  std::vector<TestCertificate> chain(kMaxChainCertificates, leaf);
+  EXPECT_TRUE(Validate(chain, root.certificate).accepted());
+  chain.push_back(leaf);
+  EXPECT_EQ(Validate(chain, root.certificate).fault->reason,
+            Reason::kCertificatePathTooCostly);
+  const auto parsed =
+      ParseChain(std::vector<DerCertificate>(kMaxChainCertificates + 1, leaf.der));
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(ToFinding(parsed.error()).state(), Finding::State::kUndecided);
 }
 
 TEST(HostileChainTest, ManyNamesAndManyConstraintsAreGivenUp) {

@@ -27,7 +27,7 @@ std::string SamplePath() {
 // Everything the suite says of one chain, asked as `pin-admin verify` asks it.
 Finding Judge(const Json& test) {
   const auto chain = ReadPemCertificates(test.at("chain").get<std::string>());
-  if (!chain) return Finding::Violated(chain.error().reason(), chain.error().detail());
+  if (!chain) return ToFinding(chain.error());
   const auto trust = TrustStore::FromPem(test.at("trust").get<std::string>());
   if (!trust) return Finding::Undecided(trust.error());
   PathRequest request{.chain = *chain, .trust = trust->get()};

@@ -1,0 +1,97 @@
+// tests/bench/verification_bench.cc
+//
+// What judging a chain costs: an ordinary one, a pin, and the dearest that a
+// stranger can make us check (the bound is 100 ms).
+#include <benchmark/benchmark.h>
+
+#include "core/x509/path_validator.h"
+#include "tests/testlib/certificates.h"
+
+namespace postern {
+namespace {
+
+const TimePoint kNow{std::chrono::hours(500'000)};
+
+std::vector<DerCertificate> OrdinaryChain(const TestAuthority& root) {
+  const TestAuthority below{
+      MakeSigned(root.certificate, ForAuthority("Below"), TestKey::Rsa(2048))};
+  return {below.Issue(ForHost("mx.example.org")).der, below.certificate.der};
+}
+
+Finding Judge(const std::vector<DerCertificate>& ders, const TrustStore& trust) {
+  const auto chain = ParseChain(ders);
+  AcceptedNames names;
+  names.references = {ReferenceIdentity::Parse("mx.example.org").value()};
+  PathRequest request;
+  request.chain = *chain;
+  request.trust = &trust;
+  request.names = &names;
+  request.at = kNow;
+  return ToFinding(ValidatePath(request));
+}
+
+std::shared_ptr<const TrustStore> Trusting(const TestAuthority& root) {
+  return TrustStore::FromAnchors({Certificate::Parse(root.certificate.der).value()})
+      .value();
+}
+
+void OrdinaryPath(benchmark::State& state) {
+  const TestAuthority root{MakeSelfSigned(ForAuthority("Root"), TestKey::Rsa(4096))};
+  const auto chain = OrdinaryChain(root);
+  const auto trust = Trusting(root);
+  if (!Judge(chain, *trust).satisfied()) state.SkipWithError("refused");
+  for (auto _ : state) benchmark::DoNotOptimize(Judge(chain, *trust));
+}
+BENCHMARK(OrdinaryPath)->Unit(benchmark::kMicrosecond);
+
+void ParseOnly(benchmark::State& state) {
+  const auto chain = OrdinaryChain(TestAuthority::Make("Root"));
+  for (auto _ : state) benchmark::DoNotOptimize(ParseChain(chain));
+}
+BENCHMARK(ParseOnly)->Unit(benchmark::kMicrosecond);
+
+void SpkiDigestOfALeaf(benchmark::State& state) {
+  const DerCertificate leaf = MakeSelfSigned(ForHost("mx.example.org")).der;
+  for (auto _ : state) {
+    const auto certificate = Certificate::Parse(leaf);
+    benchmark::DoNotOptimize(certificate->SpkiDigest(DigestAlgorithm::kSha256));
+  }
+}
+BENCHMARK(SpkiDigestOfALeaf)->Unit(benchmark::kMicrosecond);
+
+void SystemDirectory(benchmark::State& state) {
+  for (auto _ : state) {
+    const auto store = TrustStore::Load("/etc/ssl/certs");
+    if (!store) state.SkipWithError("no system trust store");
+    benchmark::DoNotOptimize(store);
+  }
+}
+BENCHMARK(SystemDirectory)->Unit(benchmark::kMicrosecond);
+
+// More issuers of one name than signatures are checked, each with a key of its
+// own on the curve whose checks take longest.
+void Hostile(benchmark::State& state, const std::string& curve) {
+  const TestAuthority root = TestAuthority::Make("Root");
+  const auto key = [&] { return TestKey::Ec(curve); };
+  std::vector<TestCertificate> issuers;
+  for (int i = 0; i + 1 < static_cast<int>(kMaxChainCertificates); ++i) {
+    issuers.push_back(MakeSigned(root.certificate, ForAuthority("X"), key()));
+  }
+  std::vector<DerCertificate> chain{
+      MakeSigned(MakeSigned(root.certificate, ForAuthority("X"), key()),
+                 ForHost("mx.example.org"))
+          .der};
+  for (const TestCertificate& issuer : issuers) chain.push_back(issuer.der);
+  const auto trust = Trusting(root);
+  for (auto _ : state) benchmark::DoNotOptimize(Judge(chain, *trust));
+}
+BENCHMARK_CAPTURE(Hostile, P_256, std::string("P-256"))->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(Hostile, P_384, std::string("P-384"))->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(Hostile, P_521, std::string("P-521"))->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(Hostile, brainpoolP512r1, std::string("brainpoolP512r1"))
+    ->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace postern
+
+BENCHMARK_MAIN();
