@@ -52,9 +52,12 @@ class Tree:
         self.add(domain, "MX", f"{preference} {host}.")
 
     def address(self, host: str, ip: str) -> None:
-        self.add(host, "A", ip)
+        self.add(host, "AAAA" if ":" in ip else "A", ip)
 
     def pointer(self, ip: str, host: str) -> None:
+        """Only IPv4 has a reverse zone here."""
+        if ":" in ip:
+            return
         self.add(".".join(reversed(ip.split("."))) + ".in-addr.arpa", "PTR", f"{host}.")
 
     def start(self) -> None:

@@ -48,8 +48,9 @@ class Lab:
         self.service.start()
 
     def fill(self, text: str, scenario) -> str:
-        return text.format(domain=scenario.domain, roots=self.world.pki.roots_file,
-                           partner=self.world.pki.partner_file)
+        return scenario_file.fill(text, scenario).replace(
+            "{roots}", str(self.world.pki.roots_file)).replace(
+            "{partner}", str(self.world.pki.partner_file))
 
     def _write_policy(self) -> None:
         lines = [self.fill(line, s) for s in self.world.scenarios for line in s.policy]
@@ -101,7 +102,7 @@ class Lab:
         return found, f"{got.result} {got.status}"
 
     def compose(self, scenario) -> messages.Mail:
-        domain = scenario.to_domain or scenario.domain
+        domain = scenario_file.fill(scenario.to_domain or "{domain}", scenario)
         return messages.compose(scenario.sender, f"{scenario.recipient}@{domain}", scenario.body)
 
     def _audited(self, queue_id: str, want) -> list[str]:

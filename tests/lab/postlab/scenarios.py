@@ -28,7 +28,8 @@ class Receiver:
     ptr: str = ""
     sni_cert: str = ""             # presented where the client asks for `host`
     script: dict | None = None
-    address: bool = True           # publish its A record
+    ipv6: bool = False             # an IPv6 address and none other; scripted only
+    extra_ips: list = field(default_factory=list)  # published too; nobody is there
     name: str = ""                 # in logs; filled in when read
     ip: str = ""
 
@@ -82,6 +83,7 @@ class Scenario:
     at: str = ""                                 # use this host, defined elsewhere
     zone: str = ""                               # "dead": nothing is published
     hop: str = ""                                # the MTA's routing overridden
+    records: list | None = None                  # instead of the MX records
     sender: str = "sender@sender.test"
     recipient: str = ""                          # local part; default: the id
     to_domain: str = ""                          # the domain as written in the address
@@ -151,7 +153,15 @@ def _scenario(table: dict) -> Scenario:
         raw = {"host": f"mx{index + 1 if index else ''}.{made.domain}",
                "preference": 10 * (index + 1)} | raw
         made.receivers.append(_build(Receiver, raw, where))
+    if any(r.ipv6 and not r.scripted for r in made.receivers):
+        raise ScenarioError(f"{where}: only the scripted server has IPv6")
     return made
+
+
+def fill(text: str, scenario: "Scenario") -> str:
+    """{domain}, and {ip} of the first receiver, in a scenario's words."""
+    ip = scenario.receivers[0].ip if scenario.receivers else ""
+    return text.replace("{domain}", scenario.domain).replace("{ip}", ip)
 
 
 def _name_and_number(scenarios: list[Scenario]) -> None:
@@ -159,7 +169,8 @@ def _name_and_number(scenarios: list[Scenario]) -> None:
     for scenario in scenarios:
         for index, receiver in enumerate(scenario.receivers):
             receiver.name = f"r{scenario.id}" + (f"-{index + 1}" if index else "")
-            receiver.ip = f"198.18.{1 + number // 200}.{10 + number % 200}"
+            receiver.ip = (f"fd00:18::{number + 10:x}" if receiver.ipv6 else
+                           f"198.18.{1 + number // 200}.{10 + number % 200}")
             receiver.names = receiver.names or [receiver.host]
             number += 1
 

@@ -19,6 +19,7 @@ INSIDE = "POSTERN_LAB_INSIDE"
 HOME = Path("/run/lab")          # on a tmpfs that only the lab sees
 NETWORK = "198.18.0.0/16"        # RFC 2544: routed nowhere, not loopback
 SENDER_IP = "198.18.0.1"
+NETWORK6 = "fd00:18::/64"
 RESOLVER_IP = "127.0.0.53"
 AUTHORITY_IP = "127.0.0.54"
 
@@ -67,6 +68,7 @@ def _furnish(root: Path) -> None:
     _run("ip", "link", "set", "lo", "up")
     # A prefix on lo makes every address of it local: receivers bind what they like.
     _run("ip", "address", "add", f"{SENDER_IP}/{NETWORK.split('/')[1]}", "dev", "lo")
+    _run("ip", "-6", "route", "add", "local", NETWORK6, "dev", "lo")
     socket.sethostname("mta.sender.test")
 
 

@@ -34,17 +34,21 @@ class World:
                 part.result()
 
     def _publish(self) -> None:
-        """Every scenario's MX, address and PTR records."""
-        hosts = {r.host: r for s in self.scenarios for r in s.receivers}
+        """Every scenario's MX, address and PTR records, and this host's own."""
+        self.tree.address("mta.sender.test", space.SENDER_IP)
         for scenario in self.scenarios:
-            if scenario.zone == "dead":
+            for record in scenario.records or []:
+                name, kind, value = scenario_file.fill(record, scenario).split(" ", 2)
+                self.tree.add(name, kind, value)
+            if scenario.records is not None or scenario.zone == "dead":
                 continue
             for receiver in scenario.receivers:
                 self.tree.mx(scenario.domain, receiver.preference, receiver.host)
             if scenario.at:
                 self.tree.mx(scenario.domain, 10, scenario.at)
-        for receiver in hosts.values():
-            self.tree.address(receiver.host, receiver.ip)
+        for receiver in (r for s in self.scenarios for r in s.receivers):
+            for ip in [receiver.ip] + receiver.extra_ips:
+                self.tree.address(receiver.host, ip)
             pointer = receiver.ptr or receiver.host
             self.tree.pointer(receiver.ip, pointer)
             if pointer != receiver.host:

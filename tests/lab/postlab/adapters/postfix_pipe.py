@@ -10,6 +10,7 @@ from .. import logs
 from ..judge import Outcome
 from ..messages import Mail
 from ..postfix import Postfix
+from ..scenarios import fill
 from ..smtp_submit import Submitter
 
 PORT = 2525
@@ -36,7 +37,7 @@ class PostfixPipe:
     def __init__(self, directory: Path, transport: Path, scenarios, roots: Path):
         self.postfix = Postfix(directory / "sender", "postfix")
         self.program, self.roots = transport, roots
-        self.hops = {s.domain: s.hop for s in scenarios if s.hop}
+        self.hops = {s.domain: fill(s.hop, s) for s in scenarios if s.hop}
         self.transports = [Transport("postern")]
 
     def use(self, socket: Path) -> None:
