@@ -1,0 +1,250 @@
+// pin-admin/check_command.cc
+//
+// check: would mail go through, and what should somebody look at before it
+// doesn't? Every destination with a line, in parallel.
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <set>
+
+#include "core/names/next_hop.h"
+#include "pin-admin/check_rules.h"
+#include "pin-admin/command.h"
+#include "pin-admin/inquiry.h"
+#include "pin-admin/parallel.h"
+#include "pin-admin/privileges.h"
+#include "pin-admin/store_access.h"
+
+namespace postern {
+namespace {
+
+struct Checked {
+  std::string destination;  // a domain, "[address]" or "[host]:port"
+  std::string next_hop;     // empty: the domain's own MX
+  bool probe = true;
+  std::vector<Remark> remarks;
+  Json answer;
+};
+
+// Everything that needs root: the store's part of the answer.
+struct Agenda {
+  std::vector<Checked> destinations;
+  std::vector<Remark> general;
+};
+
+// A line without a server of its own (.parent, *) can only be looked at.
+bool HasServers(const PolicyKey& key) {
+  return key.kind() == PolicyKey::Kind::kDomain ||
+         key.kind() == PolicyKey::Kind::kNextHop;
+}
+
+Checked Destination(const PolicyKey& key) {
+  Checked checked;
+  checked.destination = key.str();
+  if (key.kind() != PolicyKey::Kind::kNextHop) return checked;
+  checked.next_hop = key.str();
+  if (const Result<NextHop> hop = NextHop::Parse(key.str())) {
+    checked.destination = ToString(hop->host());
+  }
+  return checked;
+}
+
+Result<Agenda> MakeAgenda(AuthorStore& store, const Context& context,
+                          const CheckOptions& options) {
+  Agenda agenda;
+  std::map<std::string, std::size_t> wanted;
+  for (const std::string& name : context.args.arguments()) {
+    const Result<PolicyKey> key = PolicyKey::Parse(name);
+    if (!key) return Error(Reason::kRequestInvalid, key.error().detail());
+    if (!HasServers(*key)) {
+      return Error(Reason::kRequestInvalid,
+                   "'" + name + "' has no servers of its own to look at");
+    }
+    if (wanted.emplace(key->str(), agenda.destinations.size()).second) {
+      agenda.destinations.push_back(Destination(*key));
+    }
+  }
+  const bool all = wanted.empty();
+  const Status read = store.ForEachRow([&](const PolicyRow& row) -> Status {
+    const auto found = wanted.find(row.key.str());
+    if (!all && found == wanted.end()) return {};
+    std::vector<Remark> remarks = CheckRow(row, options);
+    if (!HasServers(row.key) || (all && !row.line && !row.exception)) {
+      for (Remark& remark : remarks) {
+        remark.text = row.key.str() + ": " + remark.text;
+        agenda.general.push_back(std::move(remark));
+      }
+      return {};
+    }
+    if (all) agenda.destinations.push_back(Destination(row.key));
+    Checked& checked =
+        all ? agenda.destinations.back() : agenda.destinations[found->second];
+    checked.remarks = std::move(remarks);
+    return {};
+  });
+  if (!read) return read.error();
+  if (!all) return agenda;
+  const Result<std::vector<Pin>> unused = store.UnusedPins(options.now);
+  if (!unused) return unused.error();
+  for (const Pin& pin : *unused) agenda.general.push_back(UnusedPin(pin));
+  return agenda;
+}
+
+void ProbeAll(Context& context, const CheckOptions& options, Inquiry& inquiry,
+              std::vector<Checked>& destinations) {
+  constexpr std::size_t kThreads = 8;
+  ForEachInParallel(
+      destinations.size(), kThreads, context.out.progress(), "Checking",
+      [&](std::size_t i) {
+        Checked& checked = destinations[i];
+        Result<Json> answer =
+            inquiry.Probe(checked.destination, checked.next_hop);
+        if (!answer) {
+          checked.remarks.push_back(
+              {Remark::Weight::kUnknown,
+               std::string(Describe(answer.error().reason()).token),
+               answer.error().detail()});
+          return;
+        }
+        checked.answer = std::move(*answer);
+        const std::vector<Remark> found = CheckProbe(checked.answer, options);
+        checked.remarks.insert(checked.remarks.end(), found.begin(),
+                               found.end());
+      });
+}
+
+Json ToJson(const Checked& checked) {
+  return Json::MakeObject()
+      .Set("destination", checked.destination)
+      .Set("next_hop",
+           checked.next_hop.empty() ? Json() : Json(checked.next_hop))
+      .Set("result", Summary(checked.remarks))
+      .Set("line", checked.answer["plan"]["line"])
+      .Set("remarks", postern::ToJson(checked.remarks));
+}
+
+// One line and its details, as monitoring plugins print them.
+void ShowForNagios(Output& out, const Agenda& agenda, ExitStatus status) {
+  std::map<std::string_view, std::size_t> counts;
+  for (const Checked& checked : agenda.destinations) {
+    ++counts[Summary(checked.remarks)];
+  }
+  const std::string total = std::to_string(agenda.destinations.size());
+  std::string line = std::string("POSTERN ") + NagiosWord(status) + " - " +
+                     total + " destinations";
+  std::string figures = " | destinations=" + total;
+  for (const char* word : {"no", "unknown", "warning"}) {
+    line += ", " + std::to_string(counts[word]) + " " + word;
+    figures += std::string(" ") + word + "=" + std::to_string(counts[word]);
+  }
+  out.Text(line + figures);
+  const auto detail = [&out](const std::string& name,
+                             const std::vector<Remark>& remarks) {
+    for (const Remark& remark : remarks) {
+      if (StatusOf(remark.weight) == ExitStatus::kGood) continue;
+      // A bar begins the figures.
+      std::string text = Clean(name + ": " + remark.text);
+      std::replace(text.begin(), text.end(), '|', '/');
+      out.Text(text);
+    }
+  };
+  detail("store", agenda.general);
+  for (const Checked& checked : agenda.destinations) {
+    detail(checked.destination, checked.remarks);
+  }
+}
+
+void ShowForPeople(Output& out, const Agenda& agenda) {
+  std::size_t width = 0;
+  for (const Checked& checked : agenda.destinations) {
+    width = std::max(width, checked.destination.size());
+  }
+  for (const Checked& checked : agenda.destinations) {
+    std::string name = checked.destination;
+    name.resize(width + 2, ' ');
+    Remark::Weight worst = Remark::Weight::kGood;
+    for (const Remark& remark : checked.remarks) {
+      worst = std::max(worst, remark.weight);
+    }
+    out.Line(out.Paint(Colour::kBold, name) +
+             out.Paint(ColourOf(worst), Summary(checked.remarks)) + "  " +
+             Clean(checked.answer["plan"]["line"].text()));
+    Show(out, checked.remarks);
+  }
+  if (!agenda.general.empty()) {
+    out.Line(out.Paint(Colour::kBold, "The store"));
+    Show(out, agenda.general);
+  }
+}
+
+ExitStatus RunCheck(Context& context) {
+  Output& out = context.out;
+  CheckOptions options;
+  options.now = context.clock.Now();
+  const std::string days = context.args.Get("days");
+  int number = 0;
+  const char* end = days.data() + days.size();
+  const auto [rest, error] = std::from_chars(days.data(), end, number);
+  if (error != std::errc() || rest != end || number < 1 || number > 366) {
+    return out.Usage("--days: a number from 1 to 366");
+  }
+  options.soon = std::chrono::hours(24 * number);
+
+  Result<std::unique_ptr<AuthorStore>> store = OpenAuthorStore(context);
+  if (!store) return out.CouldNot(store.error());
+  Result<Agenda> agenda = MakeAgenda(**store, context, options);
+  if (!agenda) return Refuse(out, agenda.error());
+  store->reset();
+  const Status dropped = DropPrivileges(context.settings.user);
+  if (!dropped) return out.CouldNot(dropped.error());
+
+  Inquiry inquiry(
+      context.settings, context.clock,
+      context.args.Has("here") ? AskWhom::kOnlyHere : AskWhom::kServiceFirst);
+  ProbeAll(context, options, inquiry, agenda->destinations);
+  ExitStatus status = StatusOf(agenda->general);
+  Json list = Json::MakeArray();
+  for (const Checked& checked : agenda->destinations) {
+    status = Gravest(status, StatusOf(checked.remarks));
+    list.Add(ToJson(checked));
+  }
+  const std::string why = inquiry.why_local();
+  out.doc().Set("answered_by", why.empty() ? "service" : "pin-admin");
+  out.doc().Set("destinations", std::move(list));
+  out.doc().Set("store", ToJson(agenda->general));
+  if (context.args.Has("nagios")) {
+    ShowForNagios(out, *agenda, status);
+    return status;
+  }
+  if (!why.empty() && !agenda->destinations.empty()) {
+    out.Line(out.Paint(Colour::kFaint,
+                       "Computed here, by the service's code: " + Clean(why)));
+  }
+  if (agenda->destinations.empty()) {
+    out.Line("No destination has a line of its own; name one to check it.");
+  }
+  ShowForPeople(out, *agenda);
+  return status;
+}
+
+}  // namespace
+
+std::vector<Command> CheckCommands() {
+  return {
+      {{"check",
+        "connect to each destination and say what to look at",
+        "Plans and probes as for mail, sends none. Tells of keys that changed, "
+        "backup keys in use, pins, certificates and exceptions that end, weak "
+        "names, and hosts that fail while others pass.",
+        {{"DOMAIN", "which; without, all that have a line", true, true}},
+        {{"days", 'd', "N", "what counts as soon", "14"},
+         {"nagios", 0, "", "print and exit as a monitoring plugin does"},
+         {"here", 0, "", "do not ask the service"}},
+        "pin-admin check\n"
+        "pin-admin check bank.example clinic.example\n"
+        "pin-admin check --nagios --days 30"},
+       RunCheck},
+  };
+}
+
+}  // namespace postern

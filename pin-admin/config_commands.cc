@@ -1,0 +1,115 @@
+// pin-admin/config_commands.cc
+//
+// config postfix: what to paste into Postfix, with the reason for each line.
+// What stands here was proven on a real Postfix; docs/postfix.md has the story.
+#include "pin-admin/command.h"
+
+namespace postern {
+namespace {
+
+std::string MasterCf(const std::string& program, const std::string& socket,
+                     const std::string& user) {
+  std::string text =
+      "# --- /etc/postfix/master.cf "
+      "-------------------------------------------------\n"
+      "# flags=q.  quoted local parts stay quoted, and the message comes with "
+      "its dots\n"
+      "#           doubled: SMTP's own form, as it goes out.\n"
+      "# eol=\\r\\n  the same for line ends.\n"
+      "# null_sender=  a bounce's sender stays empty instead of "
+      "MAILER-DAEMON.\n"
+      "# --        before the first macro: a sender may be called "
+      "-h@x.example.\n"
+      "# No shell, no option of yours between '--' and the end of the line.\n"
+      "postern   unix  -       n       n       -       -       pipe\n"
+      "  flags=q. eol=\\r\\n null_sender= user=" +
+      user + "\n  argv=" + program;
+  if (!socket.empty()) text += " --socket " + socket;
+  return text + " -- ${nexthop} ${queue_id} ${sender} ${recipient}\n";
+}
+
+std::string MainCf() {
+  return "# --- /etc/postfix/main.cf "
+         "---------------------------------------------------\n"
+         "# One recipient a call: pipe(8) knows one result for all recipients "
+         "of a "
+         "call,\n"
+         "# and one that failed would take the others with it. More than one "
+         "is "
+         "deferred.\n"
+         "postern_destination_recipient_limit = 1\n"
+         "# With that limit Postfix counts concurrency per recipient, not per "
+         "domain: this\n"
+         "# is how many deliveries to one recipient run at a time.\n"
+         "postern_destination_concurrency_limit = 20\n"
+         "# At its end pipe(8) kills the program and BOUNCES the mail. Postern "
+         "gives "
+         "up after\n"
+         "# 50 minutes by itself: never set this below 3600s.\n"
+         "postern_time_limit = 3600s\n"
+         "\n"
+         "# Which mail goes through Postern. All of it:\n"
+         "#   default_transport = postern\n"
+         "# Or what a table names ('bank.example postern:', '.bank.example "
+         "postern:'):\n"
+         "#   transport_maps = hash:/etc/postfix/transport\n"
+         "# A smarthost: 'postern:[relay.example]:587' there, or\n"
+         "#   relayhost is for smtp(8) only: use default_transport = "
+         "postern:[relay.example]\n"
+         "# sender_dependent_default_transport_maps takes mail past this, if "
+         "you "
+         "have it.\n";
+}
+
+std::string UserOf(const Settings& settings) {
+  const DoorSettings* door = settings.door("pipe");
+  return door != nullptr && !door->users.empty() ? door->users.front()
+                                                 : "postern-client";
+}
+
+ExitStatus RunPostfix(Context& context) {
+  Output& out = context.out;
+  const std::string program = context.args.Get("program");
+  if (!program.starts_with('/')) {
+    return out.Usage("--program: pipe(8) wants an absolute path");
+  }
+  // The program knows its standard door; another one is named.
+  const DoorSettings* door = context.settings.door("pipe");
+  const std::string socket =
+      door != nullptr && door->path != POSTERN_PIPE_SOCKET ? door->path : "";
+  const std::string user = UserOf(context.settings);
+  if (user == "root" || user == "postfix" || user == "0") {
+    return out.No("pipe-users begins with " + user +
+                  ", and pipe(8) refuses to run programs as that user");
+  }
+  const std::string master = MasterCf(program, socket, user);
+  const std::string main = MainCf();
+  out.doc().Set("master_cf", master);
+  out.doc().Set("main_cf", main);
+  out.doc().Set("user", user);
+  out.doc().Set("socket", door != nullptr ? Json(door->path) : Json());
+  out.Text(master + "\n" + main);
+  out.Line(
+      "\n# Then: postfix reload. 'pin-admin explain DOMAIN' says what will "
+      "hold.");
+  return ExitStatus::kGood;
+}
+
+}  // namespace
+
+std::vector<Command> ConfigCommands() {
+  return {
+      {{"config postfix",
+        "print what to paste into Postfix, and why",
+        "Changes nothing.",
+        {},
+        {{"program", 'p', "PATH", "where postern-transport is",
+          POSTERN_TRANSPORT_PROGRAM}},
+        "pin-admin config postfix\n"
+        "pin-admin config postfix --program /usr/local/lib/postern/"
+        "postern-transport"},
+       RunPostfix},
+  };
+}
+
+}  // namespace postern

@@ -1,0 +1,164 @@
+// pin-admin/inquire_commands.cc
+//
+// explain DOMAIN and explain QUEUE-ID: what would hold, and what did.
+#include <string>
+
+#include "pin-admin/command.h"
+#include "pin-admin/inquiry.h"
+#include "pin-admin/privileges.h"
+#include "pin-admin/state_view.h"
+
+namespace postern {
+namespace {
+
+const Json::Array kNothing;
+
+const Json::Array& Items(const Json& json) {
+  const Json::Array* items = json.array();
+  return items != nullptr ? *items : kNothing;
+}
+
+std::string Text(const Json& json) { return Clean(json.text()); }
+
+void ShowHost(Output& out, const Json& host, std::size_t number) {
+  std::string line = std::to_string(number) + ". " + Text(host["host"]);
+  if (const std::int64_t* port = host["port"].integer()) {
+    line += ":" + std::to_string(*port);
+  }
+  for (const Json& address : Items(host["addresses"])) {
+    line += "  " + Text(address);
+  }
+  out.Line(out.Paint(Colour::kBold, line));
+  for (const char* problem : {"failure", "refused"}) {
+    const Json& what = host[problem];
+    if (what.is_null()) continue;
+    out.Line("   " + out.Paint(Colour::kBad, Text(what["reason"])) + ": " +
+             Text(what["detail"]));
+    if (!what["hint"].text().empty())
+      out.Line("   hint: " + Text(what["hint"]));
+  }
+  out.Line("   TLS " + Text(host["tls"]) +
+           (host["servername"].is_null()
+                ? ""
+                : ", SNI " + Text(host["servername"])));
+  for (const Json& verifier : Items(host["requires"])) {
+    out.Line("   must satisfy " + Text(verifier["source"]) + ": " +
+             Text(verifier["what"]));
+  }
+  for (const Json& note : Items(host["notes"])) {
+    out.Line("   " + out.Paint(Colour::kWarning, Text(note)));
+  }
+}
+
+ExitStatus ShowPlan(Output& out, const Json& plan) {
+  out.Line(out.Paint(Colour::kBold, Text(plan["line"])));
+  out.Line("   the line of " + Text(plan["origin"]));
+  if (!plan["hop_line"].is_null()) {
+    out.Line("   and, for the next hop: " + Text(plan["hop_line"]));
+  }
+  out.Line("   to " + Text(plan["next_hop"]) + ", MX " +
+           Text(plan["mx_security"]));
+  if (!plan["valid_until"].is_null()) {
+    out.Line("   as it stands until " + Text(plan["valid_until"]));
+  }
+  std::size_t number = 0;
+  bool usable = false, refused = false;
+  for (const Json& host : Items(plan["hosts"])) {
+    ShowHost(out, host, ++number);
+    usable = usable || (host["failure"].is_null() && host["refused"].is_null());
+    refused = refused || !host["refused"].is_null();
+  }
+  if (usable) return ExitStatus::kGood;
+  out.Line(
+      out.Paint(Colour::kBad, "No host can be used: the mail would wait."));
+  return refused ? ExitStatus::kNo : ExitStatus::kUnknown;
+}
+
+ExitStatus ShowVerdict(Output& out, const Json& verdict) {
+  out.Line(out.Paint(Colour::kBad, Text(verdict["decision"])) + " " +
+           Text(verdict["status"]) + " " + Text(verdict["reason"]) + ": " +
+           Text(verdict["sentence"]));
+  out.Line("hint: " + Text(verdict["hint"]));
+  const std::optional<Reason> reason =
+      ReasonFromToken(verdict["reason"].text());
+  return reason && IsPolicyNo(*reason) ? ExitStatus::kNo : ExitStatus::kUnknown;
+}
+
+ExitStatus ExplainDomain(Context& context, const std::string& domain) {
+  Output& out = context.out;
+  const Status dropped = DropPrivileges(context.settings.user);
+  if (!dropped) return out.CouldNot(dropped.error());
+  Inquiry inquiry(
+      context.settings, context.clock,
+      context.args.Has("here") ? AskWhom::kOnlyHere : AskWhom::kServiceFirst);
+  const Result<Json> answer =
+      inquiry.Explain(domain, context.args.Get("next-hop"));
+  if (!answer) {
+    return answer.error().reason() == Reason::kRequestInvalid
+               ? out.Usage(answer.error().detail())
+               : out.CouldNot(answer.error());
+  }
+  const std::string why = inquiry.why_local();
+  out.doc().Set("answered_by", why.empty() ? "service" : "pin-admin");
+  out.doc().Set("plan", (*answer)["plan"]);
+  out.doc().Set("verdict", (*answer)["verdict"]);
+  if (!why.empty()) {
+    out.Line(out.Paint(Colour::kFaint,
+                       "Computed here, by the service's code: " + Clean(why)));
+  }
+  if (!(*answer)["plan"].is_null()) return ShowPlan(out, (*answer)["plan"]);
+  return ShowVerdict(out, (*answer)["verdict"]);
+}
+
+ExitStatus ExplainQueueId(Context& context, const std::string& id) {
+  Output& out = context.out;
+  VerdictQuery query;
+  query.queue_id = id;
+  const Result<std::vector<StoredVerdict>> verdicts =
+      ReadVerdicts(context, query);
+  if (!verdicts) return out.CouldNot(verdicts.error());
+  ShowVerdicts(out, *verdicts);
+  if (verdicts->empty()) {
+    return out.No("nothing is recorded for " + id +
+                  "; a domain is written with a dot, and old verdicts are "
+                  "dropped (verdict-retention)");
+  }
+  return ExitStatus::kGood;
+}
+
+ExitStatus RunExplain(Context& context) {
+  std::string what = context.args.Argument(0);
+  // An address is a question about its domain.
+  if (const std::size_t at = what.rfind('@'); at != std::string::npos) {
+    what = what.substr(at + 1);
+  }
+  const bool domain = what.find_first_of(".[") != std::string::npos;
+  if (domain || context.args.Has("next-hop"))
+    return ExplainDomain(context, what);
+  return ExplainQueueId(context, what);
+}
+
+}  // namespace
+
+std::vector<Command> ExplainCommands() {
+  return {
+      {{"explain",
+        "say what holds for a destination, or what held for a mail",
+        "Asks the service that serves the mail. Where that cannot be asked, "
+        "pin-admin computes the answer by the same code and says so. Nothing "
+        "is "
+        "connected to.",
+        {{"DOMAIN|QUEUE-ID", "a domain, an address, or the MTA's queue id"}},
+        {{"next-hop", 'n', "HOP",
+          "where the MTA sends it, if not to the "
+          "domain's own MX"},
+         {"here", 0, "", "do not ask the service"}},
+        "pin-admin explain bank.example\n"
+        "pin-admin explain clinic.example --next-hop "
+        "'[relay.clinic.example]:465'\n"
+        "pin-admin explain 4Zb1cD2eF3z"},
+       RunExplain},
+  };
+}
+
+}  // namespace postern

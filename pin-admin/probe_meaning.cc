@@ -1,0 +1,270 @@
+#include "pin-admin/probe_meaning.h"
+
+#include <set>
+
+#include "core/names/reference_identity.h"
+#include "pin-admin/certificate_facts.h"
+#include "pin-admin/value_text.h"
+
+namespace postern {
+namespace {
+
+using Weight = Remark::Weight;
+using std::chrono::hours;
+
+constexpr hours kSoon{14 * 24};
+const Json::Array kNothing;
+
+const Json::Array& Items(const Json& json) {
+  const Json::Array* items = json.array();
+  return items != nullptr ? *items : kNothing;
+}
+
+// The leaf that a look saw, or null.
+const Json& Leaf(const Json& look) {
+  static const Json none;
+  const Json::Array& chain = Items(look["chain"]);
+  return chain.empty() ? none : chain.front();
+}
+
+std::string List(const Json& names) {
+  std::string text;
+  for (const Json& name : Items(names)) {
+    text += (text.empty() ? "" : ", ") + std::string(name.text());
+  }
+  return text.empty() ? "no names" : text;
+}
+
+void JudgeMx(const Json& walk, const NextHop& target,
+             std::vector<Remark>& remarks) {
+  const Json& mx = walk["mx"];
+  if (mx.is_null()) return;
+  const std::string domain = target.str();
+  if (mx["presence"].text() == "failed") {
+    remarks.push_back({Weight::kUnknown, "mx-unknown",
+                       "the MX records could not be found out: " +
+                           std::string(mx["why"].text())});
+    return;
+  }
+  if (mx["presence"].text() == "no-domain") {
+    remarks.push_back({Weight::kNo, "no-domain", domain + " does not exist"});
+    return;
+  }
+  if (const bool* null_mx = mx["null_mx"].boolean(); null_mx && *null_mx) {
+    remarks.push_back({Weight::kNo, "null-mx",
+                       domain + " takes no mail (null MX, RFC 7505)"});
+    return;
+  }
+  if (mx["security"].text() == "secure") {
+    remarks.push_back({Weight::kGood, "mx-secure",
+                       "the MX answer is signed: its host names can be "
+                       "believed"});
+    return;
+  }
+  remarks.push_back(
+      {Weight::kNote, "mx-insecure",
+       "the MX answer is not signed: whoever forges DNS chooses the host. "
+       "'secure' compares the certificate with " +
+           domain +
+           "; 'verify' compares it with the MX host, which is weak here unless "
+           "mx= names the hosts"});
+}
+
+void JudgeCertificate(const std::string& where, const Json& look, TimePoint now,
+                      std::vector<Remark>& remarks) {
+  const Json& leaf = Leaf(look);
+  const TimePoint end = NotAfter(leaf);
+  if (end < now) {
+    remarks.push_back(
+        {Weight::kNo, "certificate-expired",
+         where + "the certificate expired " + Relative(end, now)});
+  } else if (end < now + kSoon) {
+    remarks.push_back(
+        {Weight::kWarning, "certificate-expires",
+         where + "the certificate expires " + Relative(end, now)});
+  }
+  const Json& trust = look["trust"];
+  if (const bool* trusted = trust["trusted"].boolean()) {
+    if (*trusted) {
+      remarks.push_back({Weight::kGood, "trusted",
+                         where + "the chain leads to an authority that is "
+                                 "trusted here"});
+    } else {
+      remarks.push_back({Weight::kWarning, "not-trusted",
+                         where +
+                             "verify, secure and hosted would refuse the "
+                             "chain: " +
+                             std::string(trust["reason"].text()) + ", " +
+                             std::string(trust["sentence"].text()) +
+                             ". A fingerprint line works: compare the key with "
+                             "its owner over another channel first"});
+    }
+  }
+}
+
+void JudgeLook(const std::string& where, const Json& address, TimePoint now,
+               std::vector<Remark>& remarks) {
+  const Json& look = address["with_sni"];
+  if (!look["error"].is_null()) {
+    const Json& error = look["error"];
+    const std::string reason(error["reason"].text());
+    const bool network = reason.starts_with("connection-");
+    std::string text =
+        where + reason + ": " + std::string(error["sentence"].text());
+    if (!error["reply"].is_null()) {
+      text += " (" + std::string(error["reply"].text()) + ")";
+    }
+    remarks.push_back(
+        {network ? Weight::kUnknown : Weight::kNo, reason, std::move(text)});
+    return;
+  }
+  JudgeCertificate(where, look, now, remarks);
+  const Json& without = address["without_sni"];
+  if (const bool* same = address["same_certificate"].boolean();
+      same && !*same) {
+    remarks.push_back(
+        {Weight::kNote, "depends-on-sni",
+         where + "the certificate depends on SNI: with " +
+             std::string(look["server_name"].text()) + " it names " +
+             List(Leaf(look)["names"]) + ", without it " +
+             List(Leaf(without)["names"]) +
+             ". Postern sends SNI; a sender that doesn't, sees the other one"});
+  } else if (!without.is_null() && !without["error"].is_null()) {
+    remarks.push_back({Weight::kNote, "needs-sni",
+                       where + "without SNI there is no handshake"});
+  }
+}
+
+// A record says one of the digests that we have of a certificate.
+bool Says(std::string_view record, const Json& certificate) {
+  const bool whole = record.substr(2, 1) == "0";
+  const std::string_view algorithm = record.substr(4, 1) == "1"   ? "sha256"
+                                     : record.substr(4, 1) == "2" ? "sha512"
+                                                                  : "";
+  if (algorithm.empty()) return false;
+  const std::string key = (whole ? "cert_" : "spki_") + std::string(algorithm);
+  return record.substr(6) == certificate[key].text();
+}
+
+// Whether any record fits what the host showed; nothing if that can't be said.
+std::optional<bool> TlsaFits(const Json& host) {
+  bool seen = false;
+  for (const Json& address : Items(host["addresses"])) {
+    const Json::Array& chain = Items(address["with_sni"]["chain"]);
+    for (const Json& record : Items(host["tlsa"]["records"])) {
+      const std::string_view text = record.text();
+      if (text.size() < 6 || text[4] == '0') return std::nullopt;
+      for (std::size_t i = 0; i < chain.size(); ++i) {
+        seen = true;
+        const bool counts = text[0] == '3' ? i == 0 : text[0] == '2';
+        if (counts && Says(text, chain[i])) return true;
+      }
+    }
+  }
+  if (!seen) return std::nullopt;
+  return false;
+}
+
+void JudgeTlsa(const std::string& where, const Json& host,
+               std::vector<Remark>& remarks) {
+  const Json& tlsa = host["tlsa"];
+  const std::string_view presence = tlsa["presence"].text();
+  if (presence == "failed") {
+    remarks.push_back({Weight::kWarning, "tlsa-unknown",
+                       where +
+                           "TLSA could not be found out: senders that use "
+                           "DANE skip this host (" +
+                           std::string(tlsa["why"].text()) + ")"});
+  }
+  if (presence != "found") return;
+  if (tlsa["security"].text() != "secure") {
+    remarks.push_back({Weight::kNote, "tlsa-insecure",
+                       where + "there are TLSA records, but they are not "
+                               "signed: they have no effect"});
+    return;
+  }
+  const std::optional<bool> fits = TlsaFits(host);
+  if (!fits) return;
+  remarks.push_back(*fits
+                        ? Remark{Weight::kGood, "tlsa-matches",
+                                 where + "signed TLSA records match what the "
+                                         "server shows"}
+                        : Remark{Weight::kNo, "tlsa-mismatch",
+                                 where + "no TLSA record matches what the "
+                                         "server shows: senders that use DANE "
+                                         "send nothing here"});
+}
+
+}  // namespace
+
+bool Carries(const Json& certificate, const std::string& reference) {
+  const Result<ReferenceIdentity> identity =
+      ReferenceIdentity::Parse(reference);
+  if (!identity) return false;
+  for (const Json& name : Items(certificate["names"])) {
+    if (identity->Matches(name.text())) return true;
+  }
+  return false;
+}
+
+std::vector<Remark> MeaningOf(const Json& walk, const NextHop& target,
+                              TimePoint now) {
+  std::vector<Remark> remarks;
+  JudgeMx(walk, target, remarks);
+  if (!walk["trust_error"].is_null()) {
+    remarks.push_back(
+        {Weight::kWarning, "trust-store-unavailable",
+         "chains are not judged: " + std::string(walk["trust_error"].text())});
+  }
+  for (const Json& host : Items(walk["hosts"])) {
+    const std::string name(host["host"].text());
+    if (!host["error"].is_null()) {
+      remarks.push_back(
+          {Weight::kUnknown, std::string(host["error"]["reason"].text()),
+           name + ": " + std::string(host["error"]["sentence"].text())});
+    }
+    for (const Json& address : Items(host["addresses"])) {
+      JudgeLook(name + " " + std::string(address["address"].text()) + ": ",
+                address, now, remarks);
+    }
+    JudgeTlsa(name + ": ", host, remarks);
+  }
+  return remarks;
+}
+
+Json NamesToCarry(const Json& walk, const NextHop& target) {
+  Json list = Json::MakeArray();
+  std::set<std::string> told;
+  for (const Json& host : Items(walk["hosts"])) {
+    const std::string name(host["host"].text());
+    const auto add = [&](const std::string& wanted, std::string_view reference,
+                         const char* who) {
+      Json carried;
+      for (const Json& address : Items(host["addresses"])) {
+        const Json& leaf = Leaf(address["with_sni"]);
+        if (leaf.is_null()) continue;
+        const bool has =
+            Carries(leaf, wanted) ||
+            (!reference.empty() && Carries(leaf, std::string(reference)));
+        carried = (carried.is_null() || *carried.boolean()) && has;
+      }
+      if (!told.insert(name + " " + wanted).second) return;
+      list.Add(Json::MakeObject()
+                   .Set("host", name)
+                   .Set("name", wanted)
+                   .Set("for", who)
+                   .Set("carried", std::move(carried)));
+    };
+    if (!name.starts_with('[')) {
+      add(name, "", "senders that compare the MX host (verify, MTA-STS, DANE)");
+    }
+    if (const Domain* domain = target.domain();
+        domain && domain->str() != name) {
+      add(domain->str(), "." + domain->str(),
+          "senders that compare the domain or a name below it (secure)");
+    }
+  }
+  return list;
+}
+
+}  // namespace postern

@@ -1,0 +1,26 @@
+// pin-admin/state_view.h
+//
+// What the service has recorded, for people and as JSON. Reads the state store
+// as its owner: call it once nothing needs root any more.
+#pragma once
+
+#include <vector>
+
+#include "core/store/state_store.h"
+#include "pin-admin/command.h"
+
+namespace postern {
+
+// Drops privileges, then reads. A store that is not there yet has no records.
+Result<std::vector<StoredVerdict>> ReadVerdicts(Context& context,
+                                                const VerdictQuery& query);
+Result<std::vector<Observation>> ReadObservations(
+    Context& context, const ObservationQuery& query);
+
+// As text, and "verdicts" in the document.
+void ShowVerdicts(Output& out, const std::vector<StoredVerdict>& verdicts);
+
+// A "no" of the policy or of a server; otherwise something wasn't found out.
+bool IsPolicyNo(Reason reason);
+
+}  // namespace postern

@@ -1,0 +1,223 @@
+#include "pin-admin/value_text.h"
+
+#include <array>
+#include <charconv>
+
+namespace postern {
+namespace {
+
+using std::chrono::seconds;
+
+Error Invalid(std::string detail) {
+  return Error(Reason::kRequestInvalid, std::move(detail));
+}
+
+int HexValue(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+int Base64Value(char c) {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  if (c == '+') return 62;
+  if (c == '/') return 63;
+  return -1;
+}
+
+}  // namespace
+
+std::optional<std::string> FromHex(std::string_view text) {
+  std::string octets;
+  while (!text.empty()) {
+    // Colons stand between octets or not at all; a stray one is a typing error.
+    if (!octets.empty() && text.front() == ':') text.remove_prefix(1);
+    if (text.size() < 2) return std::nullopt;
+    const int high = HexValue(text[0]);
+    const int low = HexValue(text[1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    octets += static_cast<char>(high * 16 + low);
+    text.remove_prefix(2);
+  }
+  return octets;
+}
+
+std::optional<std::string> FromBase64(std::string_view text) {
+  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
+  std::string octets;
+  unsigned bits = 0;
+  int count = 0;
+  for (const char c : text) {
+    const int value = Base64Value(c);
+    if (value < 0) return std::nullopt;
+    bits = (bits << 6 | static_cast<unsigned>(value)) & 0xffffff;
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    octets += static_cast<char>(bits >> count & 0xff);
+  }
+  // What is left over has to be zero, or two texts would be one digest.
+  if (count >= 6 || (bits & ((1u << count) - 1)) != 0) return std::nullopt;
+  return octets;
+}
+
+Result<DigestText> ParseDigest(std::string_view text) {
+  const std::string_view given = text;
+  std::optional<DigestAlgorithm> named;
+  for (const DigestAlgorithm algorithm :
+       {DigestAlgorithm::kSha256, DigestAlgorithm::kSha512,
+        DigestAlgorithm::kSha1, DigestAlgorithm::kMd5}) {
+    const std::string prefix = std::string(ToString(algorithm)) + ":";
+    if (text.starts_with(prefix)) {
+      named = algorithm;
+      text.remove_prefix(prefix.size());
+      break;
+    }
+  }
+  std::optional<std::string> octets = FromHex(text);
+  if (!octets || octets->empty()) octets = FromBase64(text);
+  if (!octets) {
+    return Invalid("'" + std::string(given) +
+                   "' is no digest: expected hexadecimal, with or without "
+                   "colons, or base64");
+  }
+  DigestText digest;
+  switch (octets->size()) {
+    case 32:
+      digest.algorithm = DigestAlgorithm::kSha256;
+      break;
+    case 64:
+      digest.algorithm = DigestAlgorithm::kSha512;
+      break;
+    case 20:
+    case 16:
+      return Invalid("'" + std::string(given) +
+                     "' is as long as a SHA-1 or MD5 digest, and those can be "
+                     "forged: take the SHA-256 digest");
+    default:
+      return Invalid("'" + std::string(given) + "' has " +
+                     std::to_string(octets->size()) +
+                     " octets: SHA-256 has 32, SHA-512 has 64");
+  }
+  if (named && *named != digest.algorithm) {
+    return Invalid("'" + std::string(given) + "' is not as long as " +
+                   std::string(ToString(*named)) + " has it");
+  }
+  digest.octets = std::move(*octets);
+  return digest;
+}
+
+std::string_view ToString(PinKind kind) {
+  switch (kind) {
+    case PinKind::kSpki:
+      return "spki";
+    case PinKind::kCert:
+      return "cert";
+    case PinKind::kAny:
+      return "any";
+    case PinKind::kCa:
+      break;
+  }
+  return "ca";
+}
+
+std::string_view ToString(PinRole role) {
+  return role == PinRole::kActive ? "active" : "backup";
+}
+
+std::optional<DigestAlgorithm> DigestAlgorithmFrom(std::string_view text) {
+  for (const auto algorithm :
+       {DigestAlgorithm::kSha256, DigestAlgorithm::kSha512}) {
+    if (text == ToString(algorithm)) return algorithm;
+  }
+  return std::nullopt;
+}
+
+std::optional<PinKind> PinKindFrom(std::string_view text) {
+  for (const auto kind : {PinKind::kSpki, PinKind::kCert, PinKind::kCa}) {
+    if (text == ToString(kind)) return kind;
+  }
+  return std::nullopt;
+}
+
+std::optional<PinRole> PinRoleFrom(std::string_view text) {
+  for (const auto role : {PinRole::kActive, PinRole::kBackup}) {
+    if (text == ToString(role)) return role;
+  }
+  return std::nullopt;
+}
+
+Result<seconds> ParseSpan(std::string_view text) {
+  constexpr seconds kYear = std::chrono::hours(24 * 366);
+  std::int64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  seconds unit{0};
+  if (error == std::errc() && end - rest == 1) {
+    switch (*rest) {
+      case 's':
+        unit = seconds(1);
+        break;
+      case 'm':
+        unit = std::chrono::minutes(1);
+        break;
+      case 'h':
+        unit = std::chrono::hours(1);
+        break;
+      case 'd':
+        unit = std::chrono::hours(24);
+        break;
+      case 'w':
+        unit = std::chrono::hours(24 * 7);
+        break;
+      default:
+        break;
+    }
+  }
+  if (unit.count() == 0 || number <= 0 || number > kYear / unit) {
+    return Invalid("'" + std::string(text) +
+                   "' is no span of time: write 90m, 4h, 2d or 1w, at most a "
+                   "year");
+  }
+  return number * unit;
+}
+
+Result<TimePoint> ParseMoment(std::string_view text, TimePoint now) {
+  if (text.starts_with('+')) {
+    const Result<seconds> span = ParseSpan(text.substr(1));
+    if (!span) return span.error();
+    return now + *span;
+  }
+  const std::optional<TimePoint> time = ParseTime(text);
+  if (!time) {
+    return Invalid("'" + std::string(text) +
+                   "' is no time: write 2027-01-31, 2027-01-31T12:00:00Z or "
+                   "+4h");
+  }
+  return *time;
+}
+
+std::string Relative(TimePoint time, TimePoint now) {
+  struct Unit {
+    seconds span;
+    const char* name;
+  };
+  constexpr std::array<Unit, 3> kUnits{{{seconds(86400), "day"},
+                                        {seconds(3600), "hour"},
+                                        {seconds(60), "minute"}}};
+  const seconds distance =
+      std::chrono::floor<seconds>(time > now ? time - now : now - time);
+  std::string text = "less than a minute";
+  for (const Unit& unit : kUnits) {
+    const auto count = distance / unit.span;
+    if (count == 0) continue;
+    text = std::to_string(count) + " " + unit.name + (count == 1 ? "" : "s");
+    break;
+  }
+  return time > now ? "in " + text : text + " ago";
+}
+
+}  // namespace postern

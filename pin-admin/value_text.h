@@ -1,0 +1,50 @@
+// pin-admin/value_text.h
+//
+// Values as administrators write them: digests, spans of time, moments. Errors
+// say what is wrong and what would be right (Reason::kRequestInvalid).
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/clock/clock.h"
+#include "core/outcome/result.h"
+#include "core/policy/pin.h"
+#include "core/x509/digest.h"
+
+namespace postern {
+
+struct DigestText {
+  DigestAlgorithm algorithm = DigestAlgorithm::kSha256;
+  std::string octets;
+};
+
+// Hexadecimal (any case, colons or not) or base64 (padded or not), with
+// "sha256:" or "sha512:" before it or not: the length tells which. Refuses
+// SHA-1 and MD5 by name.
+Result<DigestText> ParseDigest(std::string_view text);
+
+// Octets of hexadecimal, any case, colons or not; nothing for anything else.
+std::optional<std::string> FromHex(std::string_view text);
+// Octets of base64, padded or not; nothing for anything else.
+std::optional<std::string> FromBase64(std::string_view text);
+
+std::string_view ToString(PinKind kind);
+std::string_view ToString(PinRole role);
+std::optional<DigestAlgorithm> DigestAlgorithmFrom(std::string_view text);
+std::optional<PinKind> PinKindFrom(std::string_view text);
+std::optional<PinRole> PinRoleFrom(std::string_view text);
+
+// "90m", "4h", "2d", "1w": a whole number and its unit, more than nothing and
+// at most a year.
+Result<std::chrono::seconds> ParseSpan(std::string_view text);
+
+// RFC 3339, a date, or "+4h" from `now`.
+Result<TimePoint> ParseMoment(std::string_view text, TimePoint now);
+
+// "in 3 days", "2 hours ago": the largest fitting unit, rounded down.
+std::string Relative(TimePoint time, TimePoint now);
+
+}  // namespace postern

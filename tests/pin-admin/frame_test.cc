@@ -1,0 +1,207 @@
+// tests/pin-admin/frame_test.cc
+//
+// What holds for every command: help with an example, answers in JSON, statuses
+// that scripts can rely on, messages that say what to do next.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "pin-admin/command.h"
+#include "tests/pin-admin/run_pin_admin.h"
+
+namespace postern {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+std::vector<std::string> Words(std::string_view name) {
+  std::vector<std::string> words;
+  while (!name.empty()) {
+    const std::size_t end = std::min(name.find(' '), name.size());
+    words.emplace_back(name.substr(0, end));
+    name.remove_prefix(std::min(end + 1, name.size()));
+  }
+  return words;
+}
+
+TEST(FrameTest, EveryCommandHasHelpWithAnExampleOfItself) {
+  for (const Command& command : AllCommands()) {
+    SCOPED_TRACE(command.spec.name);
+    EXPECT_FALSE(command.spec.summary.empty());
+    EXPECT_THAT(std::string(command.spec.example),
+                HasSubstr("pin-admin " + std::string(command.spec.name)));
+    std::vector<std::string> words = Words(command.spec.name);
+    words.push_back("--help");
+    const Ran ran = RunBinary(words);
+    EXPECT_EQ(ran.status, 0);
+    EXPECT_THAT(ran.out,
+                HasSubstr("pin-admin " + std::string(command.spec.name)));
+    EXPECT_THAT(ran.out, HasSubstr(std::string(command.spec.example.substr(
+                             0, std::min(command.spec.example.find('\n'),
+                                         command.spec.example.size())))));
+    for (const OptionSpec& option : command.spec.options) {
+      EXPECT_THAT(ran.out, HasSubstr("--" + std::string(option.name)));
+    }
+  }
+}
+
+TEST(FrameTest, ListsEveryCommandOfTheIssue) {
+  const Ran ran = RunBinary({"--help"});
+  EXPECT_EQ(ran.status, 0);
+  for (const char* name :
+       {"init",          "policy set",   "policy show",   "policy list",
+        "policy remove", "policy relax", "policy undo",   "policy apply",
+        "pin add",       "pin list",     "pin remove",    "pin promote",
+        "anchor add",    "anchor list",  "anchor remove", "publish",
+        "probe",         "explain",      "check",         "verify",
+        "observations",  "audit",        "plugins",       "config postfix"}) {
+    EXPECT_THAT(ran.out, HasSubstr(std::string("  ") + name)) << name;
+  }
+  EXPECT_EQ(RunBinary({"--version"}).status, 0);
+}
+
+TEST(FrameTest, WrongInputEndsInTwoAndNamesWhatIsWrong) {
+  const TestStore store;
+  store.Good({"init"});
+  const struct {
+    std::vector<std::string> words;
+    const char* named;
+  } cases[] = {
+      {{"polcy", "set"}, "polic"},
+      {{"policy"}, "policy"},
+      {{"policy", "sett"}, "policy set"},
+      {{"policy", "set", "bank.example"}, "LEVEL"},
+      {{"policy", "set", "bank.example", "sekure"}, "sekure"},
+      {{"policy", "set", "bank..example", "secure"}, "bank..example"},
+      {{"policy", "set", "bank.example", "secure", "colour=red"}, "colour"},
+      {{"policy", "list", "--colour"}, "--colour"},
+      {{"policy", "relax", "bank.example", "--to", "may", "--reason", "x"},
+       "for"},
+      {{"policy", "relax", "bank.example", "--to", "may", "--for", "4x",
+        "--reason", "x"},
+       "4x"},
+      {{"policy", "undo", "minus"}, "minus"},
+      {{"policy", "apply", "/nonexistent/file", "--yes"}, "/nonexistent/file"},
+      {{"pin", "add", "bank.example"}, "--digest"},
+      {{"pin", "add", "bank.example", "--digest", "abc"}, "abc"},
+      {{"pin", "add", "*", "--digest", "abc"}, "*"},
+      {{"pin", "add", "bank.example", "--digest", "aa", "--from-live"},
+       "--from-live"},
+      {{"pin", "add", "bank.example", "--kind", "leaf", "--digest", "aa"},
+       "leaf"},
+      {{"pin", "add", "bank.example", "--role", "main", "--digest", "aa"},
+       "main"},
+      {{"anchor", "add", "a b", "/dev/null"}, "a b"},
+      {{"anchor", "add", "ca", "/nonexistent/ca.pem"}, "/nonexistent/ca.pem"},
+      {{"check", "bank.example", "--days", "0"}, "--days"},
+      {{"check", ".bank.example"}, ".bank.example"},
+      {{"probe", "bank..example"}, "bank..example"},
+      {{"explain", "bank..example"}, "bank..example"},
+      {{"observations", "--limit", "none"}, "--limit"},
+      {{"audit", "--since", "once"}, "--since"},
+      {{"verify"}, "--chain"},
+      {{"init", "--default", "sometimes"}, "sometimes"},
+      {{"config", "postfix", "--program", "relative"}, "--program"},
+  };
+  const std::string before = store.Content();
+  for (const auto& c : cases) {
+    std::string line;
+    for (const std::string& word : c.words) line += word + " ";
+    SCOPED_TRACE(line);
+    const Ran ran = store.Run(c.words);
+    EXPECT_EQ(ran.status, 2) << ran.out << ran.err;
+    EXPECT_THAT(ran.err, HasSubstr(c.named));
+    EXPECT_THAT(ran.err, HasSubstr("pin-admin"));
+  }
+  EXPECT_EQ(store.Content(), before);
+}
+
+TEST(FrameTest, MistakesAreAnsweredInJsonToo) {
+  const TestStore store;
+  const Json usage = store.Run({"policy", "set", "x", "--json"}).json();
+  EXPECT_EQ(*usage["status"].integer(), 2);
+  EXPECT_EQ(usage["error"]["reason"].text(), "usage");
+  EXPECT_NE(usage["error"]["sentence"].text(), "");
+
+  const Json missing = store.Run({"policy", "list", "--json"}).json();
+  EXPECT_EQ(*missing["status"].integer(), 4);
+  EXPECT_EQ(missing["command"].text(), "policy list");
+  EXPECT_EQ(missing["error"]["reason"].text(), "policy-store-unavailable");
+}
+
+TEST(FrameTest, WithoutAStoreEveryCommandThatNeedsOneSaysInit) {
+  const TestStore store;
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{
+           {"policy", "list"},
+           {"policy", "show", "bank.example"},
+           {"policy", "set", "bank.example", "secure"},
+           {"policy", "remove", "bank.example"},
+           {"policy", "undo"},
+           {"pin", "list"},
+           {"pin", "remove", "bank.example", "abcdef01"},
+           {"anchor", "list"},
+           {"publish"},
+           {"check"},
+           {"audit"}}) {
+    SCOPED_TRACE(words[0] + " " + words.back());
+    const Ran ran = store.Run(words);
+    EXPECT_EQ(ran.status, 4) << ran.err;
+    EXPECT_THAT(ran.err, HasSubstr("pin-admin init"));
+  }
+}
+
+TEST(FrameTest, WhoIsNotRootIsToldSo) {
+  const TestStore store;
+  store.Good({"init"});
+  RunOptions options;
+  if (geteuid() == 0) {
+    options.as_nobody = true;
+  } else {
+    ASSERT_EQ(chmod(store.path("private").c_str(), 0), 0);
+  }
+  const Ran ran = store.Run({"policy", "list"}, options);
+  if (geteuid() != 0) chmod(store.path("private").c_str(), 0700);
+  EXPECT_EQ(ran.status, 4) << ran.out;
+  EXPECT_THAT(ran.err, HasSubstr("root"));
+  EXPECT_THAT(ran.err, HasSubstr("sudo"));
+}
+
+TEST(FrameTest, AFileAndAPipeGetNoColour) {
+  const TestStore store;
+  store.Good({"init"});
+  const Ran ran = store.Good({"policy", "list"});
+  EXPECT_THAT(ran.out + ran.err, Not(HasSubstr("\033")));
+}
+
+TEST(FrameTest, QuietSaysNothingWhenAllIsGood) {
+  const TestStore store;
+  EXPECT_EQ(store.Good({"init", "--quiet"}).out, "");
+  EXPECT_EQ(store.Good({"policy", "set", "a.example", "secure", "-q"}).out, "");
+  EXPECT_THAT(store.Good({"policy", "list", "-q"}).out, HasSubstr("a.example"));
+}
+
+TEST(FrameTest, NagiosStatusesAreThoseOfTheMonitoringPlugins) {
+  const TestStore store;
+  // 4, could not find out, is 3 there; so is wrong usage.
+  EXPECT_EQ(store.Run({"check", "--nagios"}).status, 3);
+  EXPECT_EQ(store.Run({"check", "--nagios", "--no-such"}).status, 3);
+  store.Good({"init"});
+  const Ran ran = store.Run({"check", "--nagios"});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("POSTERN OK - 0 destinations"));
+}
+
+TEST(FrameTest, ABrokenConfigurationIsNamed) {
+  const TestStore store;
+  const std::string file = store.Write("broken.conf", "no-such-option = 1\n");
+  const Ran ran = RunBinary({"policy", "list", "--config", file});
+  EXPECT_EQ(ran.status, 4);
+  EXPECT_THAT(ran.err, HasSubstr("no-such-option"));
+  EXPECT_EQ(RunBinary({"policy", "list", "--config", "/nonexistent"}).status,
+            4);
+}
+
+}  // namespace
+}  // namespace postern

@@ -1,0 +1,185 @@
+// tests/pin-admin/live_test.cc
+//
+// probe, check, explain and --from-live against servers in this process, by
+// address: no DNS is needed, and nothing leaves the machine.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "core/x509/digest.h"
+#include "tests/pin-admin/run_pin_admin.h"
+#include "tests/testlib/scripted_smtp_server.h"
+
+namespace postern {
+namespace {
+
+using testing::HasSubstr;
+
+class LiveTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directory(store_.path("trust"));
+    std::filesystem::permissions(store_.path("trust"),
+                                 std::filesystem::perms(0755));
+    store_.Write("trust/ca.pem", authority_.certificate.pem());
+    std::filesystem::copy(store_.path("trust/ca.pem"), store_.path("ca.pem"));
+    // A line for `*` too: addresses are looked at by their own lines.
+    store_.Good({"init"});
+  }
+
+  static ServerBehaviour Behaviour(const ServerTls& tls) {
+    ServerBehaviour behaviour;
+    behaviour.tls = tls;
+    return behaviour;
+  }
+  static std::string HopOf(const ScriptedSmtpServer& server) {
+    return "[127.0.0.1]:" + std::to_string(server.port().value);
+  }
+
+  TestStore store_;
+  const TestAuthority authority_ = TestAuthority::Make("Test CA");
+  const TestKey key_ = TestKey::Generate();
+  const TestCertificate certificate_ = MakeSelfSigned(ForHost("mx.test"), key_);
+};
+
+TEST_F(LiveTest, ProbeShowsWhatTheServerShows) {
+  ScriptedSmtpServer server(Ordinary(Behaviour(Presenting(certificate_))));
+  const Ran ran = store_.Run({"probe", HopOf(server), "--json"});
+  const Json json = ran.json();
+  ASSERT_EQ(json["hosts"].size(), 1u) << ran.out << ran.err;
+  const Json& host = (*json["hosts"].array())[0];
+  ASSERT_EQ(host["addresses"].size(), 1u);
+  const Json& look = (*host["addresses"].array())[0]["with_sni"];
+  EXPECT_EQ(look["protocol"].text(), "TLSv1.3");
+  const Json& leaf = (*look["chain"].array())[0];
+  EXPECT_EQ(leaf["spki_sha256"].text(), ToHex(key_.spki_hash()));
+  EXPECT_EQ((*leaf["names"].array())[0].text(), "mx.test");
+  for (const ConnectionRecord& record : server.Records()) {
+    EXPECT_FALSE(record.Saw("MAIL"));
+    EXPECT_TRUE(record.Saw("QUIT"));
+  }
+  const Ran text = store_.Run({"probe", HopOf(server)});
+  EXPECT_THAT(text.out, HasSubstr(ToHex(key_.spki_hash())));
+  EXPECT_THAT(text.out, HasSubstr("mx.test"));
+}
+
+TEST_F(LiveTest, ProbeSaysWhenThereIsNoTls) {
+  ScriptedSmtpServer server(Ordinary());
+  const Ran ran = store_.Run({"probe", HopOf(server), "--json"});
+  EXPECT_EQ(ran.status, 1) << ran.out << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("starttls-not-supported"));
+}
+
+TEST_F(LiveTest, ProbeOfNobodyCouldNotFindOut) {
+  std::string hop;
+  {
+    ScriptedSmtpServer server(Ordinary());
+    hop = HopOf(server);
+  }
+  const Ran ran = store_.Run({"probe", hop});
+  EXPECT_EQ(ran.status, 4) << ran.out << ran.err;
+}
+
+TEST_F(LiveTest, AServersNamesCannotDriveTheTerminal) {
+  CertificateSpec spec = ForHost("mx.test");
+  spec.common_name = "evil\033[2Jname";
+  spec.dns_names.push_back("evil\033]0;title\007.test");
+  ScriptedSmtpServer server(
+      Ordinary(Behaviour(Presenting(MakeSelfSigned(spec, key_)))));
+  const Ran ran = store_.Run({"probe", HopOf(server)});
+  EXPECT_EQ(ran.out.find('\033'), std::string::npos);
+  EXPECT_EQ(ran.out.find('\007'), std::string::npos);
+}
+
+TEST_F(LiveTest, FromLiveShowsAndTakesNothingUnconfirmed) {
+  ScriptedSmtpServer server(Ordinary(Behaviour(Presenting(certificate_))));
+  const std::string hop = HopOf(server);
+  store_.Good({"policy", "set", hop, "fingerprint"});
+  const std::string before = store_.Content();
+
+  const Json shown =
+      store_.GoodJson({"pin", "add", hop, "--from-live", "--dry-run"});
+  ASSERT_EQ(shown["keys_seen"].size(), 1u);
+  const Json& key = (*shown["keys_seen"].array())[0];
+  EXPECT_EQ(key["pin"]["digest"].text(), ToHex(key_.spki_hash()));
+  EXPECT_EQ(key["vouched_for_by"].size(), 0u);
+
+  const Ran yes = store_.Run({"pin", "add", hop, "--from-live", "--yes"});
+  EXPECT_EQ(yes.status, 1) << yes.out << yes.err;
+  EXPECT_THAT(yes.err, HasSubstr("Compare"));
+  EXPECT_EQ(store_.Run({"pin", "add", hop, "--from-live"}).status, 2);
+  EXPECT_EQ(store_.Content(), before);
+}
+
+TEST_F(LiveTest, CheckFollowsAChangeOfKeys) {
+  const TestKey next = TestKey::Generate();
+  const TestCertificate renewed = MakeSelfSigned(ForHost("mx.test"), next);
+  ScriptedSmtpServer old_server(Ordinary(Behaviour(Presenting(certificate_))));
+  ScriptedSmtpServer new_server(Ordinary(Behaviour(Presenting(renewed))));
+  for (const ScriptedSmtpServer* server : {&old_server, &new_server}) {
+    store_.Good({"policy", "set", HopOf(*server), "fingerprint"});
+    store_.Good({"pin", "add", HopOf(*server), "--digest",
+                 ToHex(key_.spki_hash()), "--label", "old"});
+  }
+  const Ran good = store_.Run({"check", HopOf(old_server)});
+  EXPECT_EQ(good.status, 0) << good.out << good.err;
+
+  const Ran no = store_.Run({"check", HopOf(new_server)});
+  EXPECT_EQ(no.status, 1) << no.out << no.err;
+  EXPECT_THAT(no.out, HasSubstr("pin-mismatch"));
+
+  store_.Good({"pin", "add", HopOf(new_server), "--digest",
+               ToHex(next.spki_hash()), "--role", "backup"});
+  const Ran backup = store_.Run({"check", HopOf(new_server), "--json"});
+  EXPECT_EQ(backup.status, 3) << backup.out << backup.err;
+  EXPECT_THAT(backup.out, HasSubstr("backup-key"));
+  EXPECT_EQ(store_.Run({"check", "--nagios"}).status, 1);
+
+  store_.Good({"pin", "promote", HopOf(new_server),
+               ToHex(next.spki_hash()).substr(0, 8)});
+  EXPECT_EQ(store_.Run({"check"}).status, 0);
+  for (const ConnectionRecord& record : new_server.Records()) {
+    EXPECT_FALSE(record.Saw("MAIL"));
+  }
+}
+
+TEST_F(LiveTest, ExplainWithoutTheServiceComputesAndSaysSo) {
+  store_.Good({"policy", "set", "[127.0.0.1]", "fingerprint"});
+  store_.Good({"pin", "add", "[127.0.0.1]", "--digest", std::string(64, 'a')});
+  const Ran ran = store_.Run({"explain", "[127.0.0.1]"});
+  EXPECT_EQ(ran.status, 0) << ran.out << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("Computed here"));
+  EXPECT_THAT(ran.out, HasSubstr("fingerprint"));
+  const Json json = store_.GoodJson({"explain", "[127.0.0.1]"});
+  EXPECT_EQ(json["answered_by"].text(), "pin-admin");
+  EXPECT_EQ(json["plan"]["hosts"].size(), 1u);
+}
+
+TEST_F(LiveTest, RecordsThatAreNotThereYetAreNotAnError) {
+  EXPECT_EQ(store_.GoodJson({"observations"})["observations"].size(), 0u);
+  EXPECT_EQ(store_.GoodJson({"audit"})["verdicts"].size(), 0u);
+  const Ran ran = store_.Run({"explain", "4Zb1cD2eF3z"});
+  EXPECT_EQ(ran.status, 1);
+  EXPECT_THAT(ran.err, HasSubstr("4Zb1cD2eF3z"));
+}
+
+TEST_F(LiveTest, PluginsAndPostfixNeedNoStore) {
+  const TestStore empty;
+  const Json plugins = empty.GoodJson({"plugins"});
+  ASSERT_GE(plugins["plugins"].size(), 2u);
+  EXPECT_TRUE(*(*plugins["plugins"].array())[0]["enabled"].boolean());
+
+  const Json json = empty.GoodJson({"config", "postfix"});
+  const std::string master(json["master_cf"].text());
+  EXPECT_THAT(master, HasSubstr("flags=q. eol=\\r\\n null_sender= user="));
+  EXPECT_THAT(master, HasSubstr(" -- ${nexthop} ${queue_id} ${sender} "
+                                "${recipient}\n"));
+  const std::string main(json["main_cf"].text());
+  EXPECT_THAT(main, HasSubstr("postern_destination_recipient_limit = 1\n"));
+  EXPECT_THAT(main, HasSubstr("postern_time_limit = 3600s\n"));
+  EXPECT_THAT(main, HasSubstr("transport_maps"));
+}
+
+}  // namespace
+}  // namespace postern
