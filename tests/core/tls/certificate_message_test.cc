@@ -55,7 +55,7 @@ TEST(CertificateMessageTest, RefusesEveryMessageCutShortOrLong) {
 
 TEST(CertificateMessageTest, RefusesLengthsThatDoNotFit) {
   // Every octet that is a length, one too large.
-  for (const std::size_t at : {3, 6, 9, 15}) {
+  for (const std::size_t at : {3U, 6U, 9U, 15U}) {
     SCOPED_TRACE(at);
     Octets wrong = kTls12;
     ++wrong[at];
