@@ -74,7 +74,8 @@ class SystemRandom final : public Random {
 std::string FormatTime(TimePoint time);
 
 // RFC 3339 with any offset, or a bare date, which is its first second in UTC.
-// Nothing for what is neither, a date that does not exist included.
+// Nothing for what is neither, a date that does not exist included, and for
+// years outside 1700 to 2260, which TimePoint can't hold.
 std::optional<TimePoint> ParseTime(std::string_view text);
 
 }  // namespace postern

@@ -25,7 +25,9 @@ bool TakeAny(std::string_view& text, std::string_view accepted) {
 
 std::optional<std::chrono::sys_days> TakeDate(std::string_view& text) {
   const auto year = TakeNumber(text, 4);
-  if (!year || !TakeAny(text, "-")) return std::nullopt;
+  // TimePoint counts nanoseconds and ends in 2262; what lies beyond must not
+  // come back as the past.
+  if (!year || *year < 1700 || *year > 2260 || !TakeAny(text, "-")) return std::nullopt;
   const auto month = TakeNumber(text, 2);
   if (!month || !TakeAny(text, "-")) return std::nullopt;
   const auto day = TakeNumber(text, 2);

@@ -18,12 +18,14 @@ constexpr std::size_t kMaxHosts = 40;
 
 // NXDOMAIN and null MX bounce where nothing has to be proven; an
 // authenticating line believes them only if DNSSEC does (an attacker who
-// forges DNS must not be able to make mail bounce).
-Verdict FromRouteFailure(const RouteFailure& failure, Level level) {
+// forges DNS must not be able to make mail bounce). Of a relay or a route= they
+// say that *our* configuration is wrong, never that the recipient is.
+Verdict FromRouteFailure(const RouteFailure& failure, Level level,
+                         bool own_mx) {
   Verdict verdict = DeferFor(failure.error);
   const bool permanent = failure.error.reason() == Reason::kDomainNotFound ||
                          failure.error.reason() == Reason::kNullMx;
-  if (permanent && (failure.secure || !IsAuthenticating(level))) {
+  if (permanent && own_mx && (failure.secure || !IsAuthenticating(level))) {
     verdict.decision = Decision::kBounce;
     verdict.status = Describe(failure.error.reason()).status;
   }
@@ -149,7 +151,9 @@ Planned Planner::MakePlan(const HostName& recipient, const NextHop& hop,
 
   auto route = FindHosts(decision.hops, policy->line.family, deadline);
   if (const auto* failure = std::get_if<RouteFailure>(&route)) {
-    return WithLine(FromRouteFailure(*failure, policy->line.level), *policy);
+    return WithLine(FromRouteFailure(*failure, policy->line.level,
+                                     decision.own_mx),
+                    *policy);
   }
   const Route& found = std::get<Route>(route);
 

@@ -132,6 +132,13 @@ TEST_F(PlannerTest, AnUnprovenAbsenceBouncesOnlyWhereNothingHasToBeProven) {
   EXPECT_EQ(No(Make("gone.test", "gone.test")).decision, Decision::kBounce);
 }
 
+TEST_F(PlannerTest, ARelayThatDoesNotExistIsOurMistakeAndNeverBounces) {
+  EXPECT_EQ(No(Make("bank.test", "no-such-relay.test")).decision,
+            Decision::kDefer);
+  store_.Set("bank.test encrypt route=no-such-relay.test");
+  EXPECT_EQ(No(Make("bank.test", "bank.test")).decision, Decision::kDefer);
+}
+
 TEST_F(PlannerTest, AFailedLookupNeverBounces) {
   resolver_.SetMx("bank.test", Failed<MxRecord>());
   EXPECT_EQ(No(Make("bank.test", "bank.test")).decision, Decision::kDefer);
