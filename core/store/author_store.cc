@@ -112,7 +112,7 @@ Result<Commit> SqliteAuthorStore::Undo(int commits, const Author& author,
     if (!now) return now.error();
     if (*now != old.after) {
       return StoreError("the store and its history differ about " + old.what +
-                        " " + old.subject + "; see 'pin-admin audit --verify'");
+                        " " + old.subject + "; see 'pin-admin audit'");
     }
     if (Status put = file_.Put(name, old.before); !put) return put.error();
     touched.insert(name);
