@@ -167,8 +167,7 @@ void ShowForPeople(Output& out, const Agenda& agenda) {
       worst = std::max(worst, remark.weight);
     }
     out.Line(out.Paint(Colour::kBold, name) +
-             out.Paint(ColourOf(worst), Summary(checked.remarks)) + "  " +
-             Clean(checked.answer["plan"]["line"].text()));
+             out.Paint(ColourOf(worst), Summary(checked.remarks)));
     Show(out, checked.remarks);
   }
   if (!agenda.general.empty()) {

@@ -222,7 +222,9 @@ ExitStatus Output::No(std::string_view what) {
 }
 
 ExitStatus Output::CouldNot(const Error& error) {
-  return CouldNot(error, Describe(error.reason()).hint);
+  // An error that says what to run needs no second advice.
+  const bool advises = error.detail().find("pin-admin") != std::string::npos;
+  return CouldNot(error, advises ? "" : Describe(error.reason()).hint);
 }
 
 ExitStatus Output::CouldNot(const Error& error, std::string_view hint) {
@@ -230,7 +232,7 @@ ExitStatus Output::CouldNot(const Error& error, std::string_view hint) {
   doc_.Set("error", Json::MakeObject()
                         .Set("reason", info.token)
                         .Set("sentence", Clean(error.detail()))
-                        .Set("hint", hint));
+                        .Set("hint", hint.empty() ? Json() : Json(hint)));
   Complain(
       "", Colour::kBad,
       error.detail().empty() ? std::string(info.sentence) : error.detail());

@@ -8,6 +8,7 @@
 #include "core/names/domain.h"
 #include "core/x509/digest.h"
 #include "pin-admin/command.h"
+#include "pin-admin/history_view.h"
 #include "pin-admin/policy_text.h"
 #include "pin-admin/state_view.h"
 #include "pin-admin/store_access.h"
@@ -77,8 +78,8 @@ ExitStatus RunObservations(Context& context) {
 }
 
 // The changes, newest first, and whether their chain is whole.
-ExitStatus ShowHistory(Context& context, const std::string& about,
-                       std::size_t limit) {
+ExitStatus AuditHistory(Context& context, const std::string& about,
+                        std::size_t limit) {
   Output& out = context.out;
   Result<std::unique_ptr<AuthorStore>> store = OpenAuthorStore(context);
   if (!store) return out.CouldNot(store.error());
@@ -86,23 +87,15 @@ ExitStatus ShowHistory(Context& context, const std::string& about,
       (*store)->VerifyHistory(context.args.Get("head"));
   const Result<std::vector<HistoryEntry>> entries = (*store)->History(0);
   if (!entries) return out.CouldNot(entries.error());
-  Table table;
-  table.columns = {{"number", ""},       {"commit", "COMMIT"},
-                   {"when", "WHEN"},     {"who", "WHO"},
-                   {"what", "WHAT"},     {"subject", "SUBJECT"},
-                   {"before", "BEFORE"}, {"after", "AFTER"},
-                   {"undoes", ""},       {"hash", ""}};
+  std::vector<HistoryEntry> shown;
   for (const HistoryEntry& entry : *entries) {
     const std::string key = entry.subject.substr(0, entry.subject.find(' '));
     if (!about.empty() && key != about) continue;
-    if (table.rows.size() == limit) break;
-    table.rows.push_back(
-        {entry.number, entry.commit, FormatTime(entry.when), entry.who,
-         entry.what, entry.subject, entry.before, entry.after,
-         entry.undoes == 0 ? Json() : Json(entry.undoes), entry.hash});
+    if (shown.size() == limit) break;
+    shown.push_back(entry);
   }
   out.Line(out.Paint(Colour::kBold, "Changes"));
-  out.Print("history", table, "There were none.");
+  ShowHistory(out, shown);
   out.doc().Set("history_intact", head.ok());
   if (head) {
     out.doc().Set("head", *head);
@@ -135,7 +128,7 @@ ExitStatus RunAudit(Context& context) {
   }
 
   // The history first: it needs root, and verdicts are read without.
-  const ExitStatus history = ShowHistory(context, about, *limit);
+  const ExitStatus history = AuditHistory(context, about, *limit);
   const Result<std::vector<StoredVerdict>> verdicts =
       ReadVerdicts(context, query);
   if (!verdicts) return Gravest(history, out.CouldNot(verdicts.error()));

@@ -111,10 +111,22 @@ void ShowVerdicts(Output& out, const std::vector<StoredVerdict>& verdicts) {
 }
 
 bool IsPolicyNo(Reason reason) {
+  switch (reason) {
+    // They have the status of a policy's "no", and are "could not find out".
+    case Reason::kDnssecInvalid:
+    case Reason::kStsPolicyFetchError:
+    case Reason::kCrlUnavailable:
+    case Reason::kCertificatePathTooCostly:
+      return false;
+    case Reason::kNullMx:
+    case Reason::kDomainNotFound:
+    case Reason::kServerRejected:
+      return true;
+    default:
+      break;
+  }
   const std::string_view status = Describe(reason).status;
-  return status.substr(2) == "7.5" || status.substr(2) == "7.4" ||
-         reason == Reason::kNullMx || reason == Reason::kDomainNotFound ||
-         reason == Reason::kServerRejected;
+  return status.ends_with(".7.5") || status.ends_with(".7.4");
 }
 
 }  // namespace postern

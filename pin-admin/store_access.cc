@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "core/audit/audit_log.h"
+#include "pin-admin/history_view.h"
 
 namespace postern {
 namespace {
@@ -105,29 +106,6 @@ ExitStatus Refuse(Output& out, const Error& error) {
   }
 }
 
-void ShowEntries(Output& out, const std::vector<HistoryEntry>& entries) {
-  Json list = Json::MakeArray();
-  for (const HistoryEntry& entry : entries) {
-    list.Add(Json::MakeObject()
-                 .Set("what", entry.what)
-                 .Set("subject", entry.subject)
-                 .Set("before", entry.before)
-                 .Set("after", entry.after));
-    // A pin's text is JSON; its subject says what an administrator looks for.
-    const bool whole = entry.what == "line" || entry.what == "exception";
-    const auto show = [&](std::string_view mark, Colour colour,
-                          const std::string& text) {
-      if (text.empty()) return;
-      std::string line = std::string(mark) + " " + entry.what + " ";
-      line += whole ? text : entry.subject + "  " + text;
-      out.Line(out.Paint(colour, Clean(line)));
-    };
-    show("-", Colour::kBad, entry.before);
-    show("+", Colour::kGood, entry.after);
-  }
-  out.doc().Set("changes", std::move(list));
-}
-
 ExitStatus PublishNow(Context& context, AuthorStore& store) {
   const Result<SnapshotInfo> done = PublishStore(context, store);
   if (!done) {
@@ -166,7 +144,7 @@ ExitStatus CommitWith(Context& context, AuthorStore& store,
   if (!commit) return Refuse(out, commit.error());
 
   out.doc().Set("dry_run", dry);
-  ShowEntries(out, commit->entries);
+  ShowChanges(out, commit->entries);
   if (commit->entries.empty()) {
     out.Line("Nothing to change: it is so already.");
     return ExitStatus::kGood;

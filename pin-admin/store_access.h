@@ -42,9 +42,6 @@ ExitStatus CommitWith(Context& context, AuthorStore& store,
 // Publishes, says so, and logs.
 ExitStatus PublishNow(Context& context, AuthorStore& store);
 
-// "+ line", "- line", as text, and "changes" in the document.
-void ShowEntries(Output& out, const std::vector<HistoryEntry>& entries);
-
 // Refused policy is an answer (1); everything else could not be found out (4).
 ExitStatus Refuse(Output& out, const Error& error);
 

@@ -112,6 +112,27 @@ TEST_F(LiveTest, FromLiveShowsAndTakesNothingUnconfirmed) {
   EXPECT_EQ(store_.Content(), before);
 }
 
+TEST_F(LiveTest, FromLivePinsWhatAPersonHasCompared) {
+  ScriptedSmtpServer server(Ordinary(Behaviour(Presenting(certificate_))));
+  const std::string hop = HopOf(server);
+  store_.Good({"policy", "set", hop, "fingerprint"});
+  EXPECT_EQ(
+      store_.OnTerminal({"pin", "add", hop, "--from-live"}, "no\n").status, 1);
+  EXPECT_EQ(store_.GoodJson({"pin", "list"})["pins"].size(), 0u);
+
+  const Ran ran =
+      store_.OnTerminal({"pin", "add", hop, "--from-live"}, "yes\n");
+  EXPECT_EQ(ran.status, 0) << ran.out;
+  EXPECT_THAT(ran.out, HasSubstr("nothing vouches for this key"));
+  EXPECT_THAT(ran.out, HasSubstr("compared the digest"));
+  const Json pins = store_.GoodJson({"pin", "list"});
+  ASSERT_EQ(pins["pins"].size(), 1u);
+  EXPECT_EQ((*pins["pins"].array())[0]["digest"].text(),
+            ToHex(key_.spki_hash()));
+  const Ran check = store_.OnTerminal({"check", hop}, "");
+  EXPECT_EQ(check.status, 0) << check.out;
+}
+
 TEST_F(LiveTest, CheckFollowsAChangeOfKeys) {
   const TestKey next = TestKey::Generate();
   const TestCertificate renewed = MakeSelfSigned(ForHost("mx.test"), next);

@@ -256,6 +256,19 @@ TEST_F(PolicyCommandsTest, ApplyWithoutATerminalAsksForYes) {
   EXPECT_EQ(Published("*"), "* may");
 }
 
+TEST_F(PolicyCommandsTest, OnATerminalApplyAsksAndTakesOnlyYes) {
+  const std::string file = store_.Write("policy.txt", "* encrypt\n");
+  for (const char* answer : {"no\n", "y\n", "\n", "\x04"}) {
+    const Ran ran = store_.OnTerminal({"policy", "apply", file}, answer);
+    EXPECT_EQ(ran.status, 1) << ran.out;
+    EXPECT_EQ(Published("*"), "* may");
+  }
+  const Ran ran = store_.OnTerminal({"policy", "apply", file}, "yes\n");
+  EXPECT_EQ(ran.status, 0) << ran.out;
+  EXPECT_THAT(ran.out, HasSubstr("\033["));  // colours, here
+  EXPECT_EQ(Published("*"), "* encrypt");
+}
+
 TEST_F(PolicyCommandsTest, AMissingSnapshotComesBackAtTheNextCommand) {
   ASSERT_EQ(std::remove(store_.path("policy.db").c_str()), 0);
   const Ran ran = store_.Good({"policy", "list"});

@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <poll.h>
+#include <pty.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -124,6 +124,26 @@ Ran RunBinary(const std::vector<std::string>& words,
   return ran;
 }
 
+Ran RunOnTerminal(const std::vector<std::string>& words,
+                  const std::string& typed) {
+  std::vector<std::string> argv{Binary()};
+  argv.insert(argv.end(), words.begin(), words.end());
+  int terminal = -1;
+  const pid_t child = forkpty(&terminal, nullptr, nullptr, nullptr);
+  if (child < 0) std::abort();
+  if (child == 0) {
+    RunChild(argv, STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, false);
+  }
+  // The terminal keeps what is typed ahead until somebody reads it.
+  if (write(terminal, typed.data(), typed.size()) < 0) std::abort();
+  Ran ran;
+  ran.out = ReadFd(terminal);
+  int status = 0;
+  waitpid(child, &status, 0);
+  ran.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return ran;
+}
+
 TestStore::TestStore() : directory_(MakeDirectory()) {
   // As root the network's side has to become somebody; as anybody else it stays
   // who it is.
@@ -149,6 +169,13 @@ Ran TestStore::Run(std::vector<std::string> words,
   words.push_back("--config");
   words.push_back(path("postern.conf"));
   return RunBinary(words, options);
+}
+
+Ran TestStore::OnTerminal(std::vector<std::string> words,
+                          const std::string& typed) const {
+  words.push_back("--config");
+  words.push_back(path("postern.conf"));
+  return RunOnTerminal(words, typed);
 }
 
 Ran TestStore::Good(std::vector<std::string> words) const {

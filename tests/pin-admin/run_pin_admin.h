@@ -27,6 +27,11 @@ struct RunOptions {
 Ran RunBinary(const std::vector<std::string>& words,
               const RunOptions& options = {});
 
+// The same on a terminal of its own, where `typed` is typed; out has all that
+// the terminal showed.
+Ran RunOnTerminal(const std::vector<std::string>& words,
+                  const std::string& typed);
+
 class TestStore {
  public:
   TestStore();  // an empty directory with a postern.conf
@@ -36,7 +41,9 @@ class TestStore {
 
   // pin-admin with this store's configuration.
   Ran Run(std::vector<std::string> words, const RunOptions& options = {}) const;
-  // The same; ends in a failed expectation unless it ends in 0.
+  Ran OnTerminal(std::vector<std::string> words,
+                 const std::string& typed) const;
+  // Run(); ends in a failed expectation unless it ends in 0.
   Ran Good(std::vector<std::string> words) const;
   Json GoodJson(std::vector<std::string> words) const;
 
