@@ -224,9 +224,12 @@ void HostLoop::Settle(const SendResult& sent,
     return;
   }
   if (sent.failure) {
-    Attempt attempt = FromVerdict(DeferFor(*sent.failure));
-    attempt.where = where;
-    attempts_.push_back(attempt);
+    // A 421 is told as the reply that it is, below.
+    if (sent.failure->reason() != Reason::kServerDeferred) {
+      Attempt attempt = FromVerdict(DeferFor(*sent.failure));
+      attempt.where = where;
+      attempts_.push_back(attempt);
+    }
     // After the final dot the server may have the message: another host now
     // would be a certain duplicate, a later retry only a possible one.
     if (sent.dot_sent || EndsDelivery(sent.failure->reason())) stopped_ = true;

@@ -10,17 +10,32 @@ namespace {
 // A step of the session failed: nothing was judged, so it can only defer.
 void Fail(const SmtpFailure& failure, Connection& connection) {
   std::string detail = failure.error.detail();
-  if (failure.reply) {
+  const std::string said = failure.reply ? failure.reply->Text() : "";
+  if (detail.find(said) == std::string::npos) {
     if (!detail.empty()) detail += ": ";
-    detail += failure.reply->Text();
+    detail += said;
   }
   connection.verdict = DeferFor(Error(failure.error.reason(), detail));
 }
 
-bool IsTlsFailure(Reason reason) {
-  return reason == Reason::kStarttlsRefused ||
-         reason == Reason::kTlsHandshakeFailed ||
-         reason == Reason::kTlsPlaintextInjected;
+// TLS did not come about: whatever the server did in place of a handshake, `may`
+// goes on without. Trouble on this side, and a caller who has gone, end the
+// attempt instead.
+bool TlsFailed(const SmtpFailure& failure) {
+  if (failure.step != SmtpStep::kStartTls &&
+      failure.step != SmtpStep::kHandshake) {
+    return false;
+  }
+  switch (failure.error.reason()) {
+    case Reason::kClientGone:
+    case Reason::kServiceStopping:
+    case Reason::kPolicyInvalid:
+    case Reason::kDeadlineExceeded:
+    case Reason::kInternal:
+      return false;
+    default:
+      return true;
+  }
 }
 
 }  // namespace
@@ -67,7 +82,7 @@ bool Connector::Negotiate(const HostPlan& host, const ConnectRequest& request,
     return true;
   }
   if (const SmtpStatus tls = session.StartTls(deadline)) {
-    connection.tls_failed = IsTlsFailure(tls->error.reason());
+    connection.tls_failed = TlsFailed(*tls);
     Fail(*tls, connection);
     return false;
   }
@@ -101,7 +116,7 @@ Connection Connector::Connect(const Plan& plan, const HostPlan& host,
   auto opened = SmtpSession::Open(
       address, host.facts.port, OptionsFor(plan, host, request), tls_, deadline);
   if (const auto* failure = std::get_if<SmtpFailure>(&opened)) {
-    connection.tls_failed = IsTlsFailure(failure->error.reason());
+    connection.tls_failed = TlsFailed(*failure);
     Fail(*failure, connection);
     return finish();
   }

@@ -6,9 +6,8 @@
 // of the leaf it sent.
 //
 // What no parameter can weaken (RFC 9325 sections 3 and 4, RFC 8996): TLS 1.2
-// at least; secure renegotiation and the extended master secret required; no
-// renegotiation, compression, session resumption, tickets or early data; no
-// cipher suite without encryption, authentication or 112 bits of strength, no
+// at least; secure renegotiation required; no renegotiation, compression,
+// session resumption, tickets or early data; no cipher suite without encryption, authentication or 112 bits of strength, no
 // RC4, no 3DES. Handshake signatures and ephemeral keys below 112 bits (SHA-1,
 // DH under 2048) end the handshake. A weak key or signature *in a certificate*
 // does not: a pin may accept it, and the verifiers refuse it where it matters
@@ -52,10 +51,11 @@ struct TlsLimits {
   std::size_t max_certificate_octets = 100 * 1024;
   // Received until the handshake is done, records and all.
   std::size_t max_handshake_octets = 256 * 1024;
-  // A server that can't do it is refused. Nothing that Postern does today
-  // leans on it (no resumption, no renegotiation, no channel binding); RFC
-  // 9325 section 3.5 asks for it all the same.
-  bool require_extended_master_secret = true;
+  // Offered always (RFC 9325 section 3.5); with this, a server that can't do it
+  // is refused. Nothing that Postern does leans on it (no resumption, no
+  // renegotiation, no channel binding), and refusing would send mail to an old
+  // server in cleartext at `may`.
+  bool require_extended_master_secret = false;
 };
 
 struct TlsState;  // OpenSSL's side of a connection

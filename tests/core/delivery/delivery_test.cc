@@ -221,6 +221,31 @@ TEST_F(DeliveryTest, MayFallsBackToCleartextOnAFreshConnection) {
   EXPECT_EQ(records[1].messages.size(), 1u);
 }
 
+TEST_F(DeliveryTest, MayFallsBackWhateverHappensInPlaceOfTheHandshake) {
+  ScriptedSmtpServer server([](ServerConnection& connection) {
+    connection.Say("220 mx\r\n");
+    connection.ReadLine();
+    connection.Say("250-mx\r\n250 STARTTLS\r\n");
+    if (connection.ReadLine() == "STARTTLS") {
+      connection.HangUp();
+      return;
+    }
+    connection.Say("250 sender\r\n");
+    connection.ReadLine();
+    connection.Say("250 recipient\r\n");
+    connection.ReadLine();
+    connection.Say("354 go\r\n");
+    connection.ReadMessage();
+    connection.Say("250 taken\r\n");
+  });
+  Route("may", {&server});
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kDelivered);
+  EXPECT_FALSE(server.Records(2)[0].Saw("MAIL"));
+
+  Route("encrypt", {&server});
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kDeferred);
+}
+
 TEST_F(DeliveryTest, EncryptNeverFallsBack) {  // STLS-05
   for (const char* reply : {"454 no TLS today", "501 what", "502 what"}) {
     SCOPED_TRACE(reply);
