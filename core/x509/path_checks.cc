@@ -5,9 +5,6 @@
 namespace postern {
 namespace {
 
-// Comparisons of names with name constraints in one path.
-constexpr std::size_t kMaxNameComparisons = 100'000;
-
 // Key usage that lets a key serve TLS in one way or another: to sign a
 // handshake, to carry or to agree on a key.
 constexpr std::uint32_t kServerUsage =
@@ -79,8 +76,8 @@ std::vector<GeneralName> LeafNames(const Certificate& leaf,
 }
 
 void CheckNameConstraints(const std::vector<Certificate>& path,
-                          const PathRequest& request, Faults* faults) {
-  std::size_t budget = kMaxNameComparisons;
+                          const PathRequest& request, std::size_t& budget,
+                          Faults* faults) {
   for (std::size_t i = 1; i < path.size(); ++i) {
     const auto& constraints = path[i].details().constraints;
     if (!constraints) continue;
@@ -161,11 +158,11 @@ Faults CheckCertificate(const Certificate& certificate, PathRole role, int depth
 }
 
 Faults CheckPath(const std::vector<Certificate>& path, const PathRequest& request,
-                 SignatureChecker& signatures) {
+                 PathBudget& budget) {
   Faults faults;
   CheckPathLength(path, request, &faults);
-  CheckNameConstraints(path, request, &faults);
-  CheckRevocation(path, request, signatures, &faults);
+  CheckNameConstraints(path, request, budget.name_comparisons, &faults);
+  CheckRevocation(path, request, budget.signatures, &faults);
   return faults;
 }
 

@@ -23,10 +23,15 @@ enum class PathRole {
 std::vector<PathFault> CheckCertificate(const Certificate& certificate,
                                         PathRole role, int depth, TimePoint at);
 
+// What may still be spent on one validation, however many paths it tries.
+struct PathBudget {
+  SignatureChecker signatures{kMaxSignatureChecks};
+  std::size_t name_comparisons = 100'000;  // with name constraints
+};
+
 // What is wrong with a path from leaf to anchor as a whole: lengths, name
 // constraints, policies, revocation. Signatures have been checked.
 std::vector<PathFault> CheckPath(const std::vector<Certificate>& path,
-                                 const PathRequest& request,
-                                 SignatureChecker& signatures);
+                                 const PathRequest& request, PathBudget& budget);
 
 }  // namespace postern

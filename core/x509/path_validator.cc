@@ -38,8 +38,7 @@ bool Graver(const PathFault& a, const PathFault& b) {
 // comes closest. The second accepts nothing.
 class PathSearch {
  public:
-  explicit PathSearch(const PathRequest& request)
-      : request_(request), signatures_(kMaxSignatureChecks) {}
+  explicit PathSearch(const PathRequest& request) : request_(request) {}
 
   PathResult Run() {
     const Certificate& leaf = request_.chain.front();
@@ -71,13 +70,13 @@ class PathSearch {
         Extend(faults);
       }
     }
-    result_.signatures = signatures_.count();
+    result_.signatures = budget_.signatures.count();
     if (accepted_) {
       result_.fault.reset();
     } else if (gave_up || !closest_) {
       result_.fault = PathFault{Reason::kCertificatePathTooCostly, 0,
                                 "gave up after " +
-                                    std::to_string(signatures_.count()) +
+                                    std::to_string(budget_.signatures.count()) +
                                     " signatures"};
     } else {
       result_.fault = closest_;
@@ -155,7 +154,7 @@ class PathSearch {
     Faults more = CheckCertificate(issuer, role, depth, request_.at);
     if (!explaining_ && !more.empty()) return;
     *named = true;
-    switch (signatures_.Check(path_.back(), issuer)) {
+    switch (budget_.signatures.Check(path_.back(), issuer)) {
       case SignatureChecker::Answer::kGood:
         break;
       case SignatureChecker::Answer::kBad:
@@ -203,7 +202,7 @@ class PathSearch {
   }
 
   void Complete(Faults faults) {
-    const Faults more = CheckPath(path_, request_, signatures_);
+    const Faults more = CheckPath(path_, request_, budget_);
     faults.insert(faults.end(), more.begin(), more.end());
     if (!explaining_ && faults.empty()) {
       accepted_ = true;
@@ -222,7 +221,7 @@ class PathSearch {
   }
 
   const PathRequest& request_;
-  SignatureChecker signatures_;
+  PathBudget budget_;
   std::vector<Certificate> pool_;
   std::vector<Certificate> path_;
   std::optional<PathFault> closest_;

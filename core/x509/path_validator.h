@@ -59,8 +59,8 @@ struct PathResult {
 
 // The bounds that, with kMaxChainCertificates, keep a hostile chain below
 // 100 ms. Past them the fault is kCertificatePathTooCostly.
-inline constexpr int kMaxSignatureChecks = 32;
-inline constexpr int kMaxPathCertificates = 16;
+inline constexpr int kMaxSignatureChecks = 24;
+inline constexpr int kMaxPathCertificates = 10;
 
 PathResult ValidatePath(const PathRequest& request);
 

@@ -91,6 +91,26 @@ BENCHMARK_CAPTURE(Hostile, P_521, std::string("P-521"))->Unit(benchmark::kMillis
 BENCHMARK_CAPTURE(Hostile, brainpoolP512r1, std::string("brainpoolP512r1"))
     ->Unit(benchmark::kMillisecond);
 
+// Authorities that all certify each other and lead nowhere: many steps.
+void HostileWeb(benchmark::State& state) {
+  constexpr std::size_t kAuthorities = 8;
+  std::vector<TestCertificate> roots;
+  for (std::size_t i = 0; i < kAuthorities; ++i) {
+    roots.push_back(MakeSelfSigned(ForAuthority("A" + std::to_string(i))));
+  }
+  std::vector<DerCertificate> chain{MakeSigned(roots[0], ForHost("a.example")).der};
+  for (std::size_t i = 0; i < kAuthorities; ++i) {
+    for (std::size_t j = 0; j < kAuthorities; ++j) {
+      if (i == j) continue;
+      const CertificateSpec spec = ForAuthority("A" + std::to_string(j));
+      chain.push_back(MakeSigned(roots[i], spec, roots[j].key).der);
+    }
+  }
+  const auto trust = Trusting(TestAuthority::Make("Trusted"));
+  for (auto _ : state) benchmark::DoNotOptimize(Judge(chain, *trust));
+}
+BENCHMARK(HostileWeb)->Unit(benchmark::kMillisecond);
+
 }  // namespace
 }  // namespace postern
 
