@@ -32,6 +32,11 @@ struct Agenda {
   std::vector<Remark> general;
 };
 
+// What people call it.
+const std::string& NameOf(const Checked& checked) {
+  return checked.next_hop.empty() ? checked.destination : checked.next_hop;
+}
+
 // A line without a server of its own (.parent, *) can only be looked at.
 bool HasServers(const PolicyKey& key) {
   return key.kind() == PolicyKey::Kind::kDomain ||
@@ -150,17 +155,17 @@ void ShowForNagios(Output& out, const Agenda& agenda, ExitStatus status) {
   };
   detail("store", agenda.general);
   for (const Checked& checked : agenda.destinations) {
-    detail(checked.destination, checked.remarks);
+    detail(NameOf(checked), checked.remarks);
   }
 }
 
 void ShowForPeople(Output& out, const Agenda& agenda) {
   std::size_t width = 0;
   for (const Checked& checked : agenda.destinations) {
-    width = std::max(width, checked.destination.size());
+    width = std::max(width, NameOf(checked).size());
   }
   for (const Checked& checked : agenda.destinations) {
-    std::string name = checked.destination;
+    std::string name = NameOf(checked);
     name.resize(width + 2, ' ');
     Remark::Weight worst = Remark::Weight::kGood;
     for (const Remark& remark : checked.remarks) {

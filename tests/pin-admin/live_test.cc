@@ -4,8 +4,14 @@
 // address: no DNS is needed, and nothing leaves the machine.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <filesystem>
+#include <future>
+#include <thread>
 
 #include "core/x509/digest.h"
 #include "tests/pin-admin/run_pin_admin.h"
@@ -15,6 +21,7 @@ namespace postern {
 namespace {
 
 using testing::HasSubstr;
+using testing::StartsWith;
 
 class LiveTest : public testing::Test {
  protected:
@@ -175,6 +182,95 @@ TEST_F(LiveTest, ExplainWithoutTheServiceComputesAndSaysSo) {
   const Json json = store_.GoodJson({"explain", "[127.0.0.1]"});
   EXPECT_EQ(json["answered_by"].text(), "pin-admin");
   EXPECT_EQ(json["plan"]["hosts"].size(), 1u);
+}
+
+// Answers one question at the query door and notes who asked what.
+class FakeService {
+ public:
+  FakeService(const std::string& path, std::string reply)
+      : reply_(std::move(reply)),
+        listener_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+    if (bind(listener_, generic, sizeof address) != 0 ||
+        listen(listener_, 5) != 0 || chmod(path.c_str(), 0666) != 0) {
+      std::abort();
+    }
+    thread_ = std::thread([this] { Serve(); });
+  }
+  ~FakeService() {
+    shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    close(listener_);
+  }
+  FakeService(const FakeService&) = delete;
+  FakeService& operator=(const FakeService&) = delete;
+
+  struct Asked {
+    uid_t who = 0;
+    std::string line;
+  };
+  Asked Wait() { return asked_.get_future().get(); }
+
+ private:
+  void Serve() {
+    const int fd = accept(listener_, nullptr, nullptr);
+    if (fd < 0) return;
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+    Say(fd, "postern 1 ready\n");
+    std::string line;
+    char c = 0;
+    while (read(fd, &c, 1) == 1 && c != '\n') line += c;
+    Say(fd, reply_ + "\n");
+    close(fd);
+    asked_.set_value({peer.uid, line});
+  }
+  static void Say(int fd, std::string_view text) {
+    while (!text.empty()) {
+      const ssize_t count = write(fd, text.data(), text.size());
+      if (count <= 0) return;
+      text.remove_prefix(static_cast<std::size_t>(count));
+    }
+  }
+
+  const std::string reply_;
+  const int listener_;
+  std::promise<Asked> asked_;
+  std::thread thread_;
+};
+
+TEST_F(LiveTest, AsksTheServiceAndNotAsRoot) {
+  FakeService service(
+      store_.path("query"),
+      R"(ok {"plan":{"recipient":"bank.example","line":)"
+      R"("bank.example secure","origin":"bank.example",)"
+      R"("hosts":[{"host":"mx.bank.example","failure":null,)"
+      R"("refused":null,"notes":["weak: mx"]}]},"verdict":null})");
+  const Json json = store_.GoodJson({"explain",
+                                     "B\xc3\xbc"
+                                     "cher.example"});
+  EXPECT_EQ(json["answered_by"].text(), "service");
+  EXPECT_EQ(json["plan"]["origin"].text(), "bank.example");
+  const FakeService::Asked asked = service.Wait();
+  EXPECT_THAT(asked.line, StartsWith("explain domain="));
+  EXPECT_NE(asked.who, 0u);
+}
+
+TEST_F(LiveTest, WhatTheServiceRefusesIsNotComputedHereInstead) {
+  FakeService service(store_.path("query"),
+                      "error 4.3.2 service-busy: all hands are full");
+  const Ran ran = store_.Run({"explain", "bank.example"});
+  EXPECT_EQ(ran.status, 4) << ran.out;
+  EXPECT_THAT(ran.err, HasSubstr("service-busy"));
+}
+
+TEST_F(LiveTest, AnAnswerThatIsNoJsonIsAnError) {
+  FakeService service(store_.path("query"), "ok {\"plan\":");
+  EXPECT_EQ(store_.Run({"explain", "bank.example"}).status, 4);
 }
 
 TEST_F(LiveTest, RecordsThatAreNotThereYetAreNotAnError) {
