@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/delivery/on_fail.h"
+#include "core/gate/explain.h"
 #include "core/verify/judge.h"
 
 namespace postern {
@@ -284,6 +285,8 @@ void HostLoop::Record(const Connection& connection, std::string_view outcome,
   record.next_hop = request_.next_hop.str();
   record.level = ToString(plan_.destination.policy.line.level);
   record.plan_digest = plan_.digest;
+  if (plan_json_.empty()) plan_json_ = PlanJson(plan_);
+  record.plan = plan_json_;
   record.verdict = connection.verdict;
   record.evidence = connection.evidence;
   record.starttls_offered = connection.starttls_offered;

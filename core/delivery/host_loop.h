@@ -60,6 +60,7 @@ class HostLoop {
   SessionSink& sink_;
   const Clock& clock_;
   const Plan& plan_;
+  std::string plan_json_;  // made with the first record
   const DeliveryRequest& request_;
   const Message& message_;
   Deadline deadline_;

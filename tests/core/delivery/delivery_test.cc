@@ -170,6 +170,8 @@ TEST_F(DeliveryTest, DeliversOverAConnectionThatPasses) {
   ASSERT_EQ(sink_.records.size(), 1u);
   EXPECT_EQ(sink_.records[0].outcome, "delivered");
   EXPECT_EQ(sink_.records[0].verdict.decision, Decision::kPass);
+  EXPECT_NE(sink_.records[0].plan.find("bank.test secure"), std::string::npos)
+      << sink_.records[0].plan;
 }
 
 TEST_F(DeliveryTest, ARefusedHostSeesNothingOfTheEnvelope) {  // STLS-02
