@@ -69,7 +69,13 @@ Result<Json> Inquiry::Ask(const std::string& verb, const std::string& domain,
     return Error(Reason::kServiceUnavailable,
                  "the service says: " + reply->rest);
   }
-  return Json::Parse(reply->rest);
+  Result<Json> answer = Json::Parse(reply->rest);
+  if (!answer) {
+    return Error(
+        Reason::kServiceUnavailable,
+        "the service's answer cannot be read: " + answer.error().detail());
+  }
+  return answer;
 }
 
 Result<Gate*> Inquiry::Local() {
