@@ -100,6 +100,11 @@ int RunPinAdmin(const std::vector<std::string>& words) {
                      Mentions(words, "--quiet") || Mentions(words, "-q")));
   const bool nagios = Mentions(words, "--nagios");
   const auto finish = [&](std::string_view name, ExitStatus status) {
+    // A plugin that says nothing on standard output looks broken.
+    if (nagios && !out.answered()) {
+      out.Text(std::string("POSTERN ") + NagiosWord(status) +
+               " - could not check; the reason is on standard error");
+    }
     out.Finish(name, status);
     return nagios ? ToNagios(status) : static_cast<int>(status);
   };

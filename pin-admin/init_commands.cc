@@ -50,8 +50,18 @@ ExitStatus RunInit(Context& context) {
     return out.No("there is a store at " + path +
                   " already; 'pin-admin policy list' shows it");
   }
+  // Published lines without their store: it was lost. Beginning anew would put
+  // the one line for '*' in the place of them all.
+  const std::string& snapshot = context.settings.snapshot;
+  if (access(snapshot.c_str(), F_OK) == 0 &&
+      !context.args.Has("discard-published")) {
+    return out.No("there is a published policy at " + snapshot +
+                  " and no store at " + path +
+                  ": restore the store from a backup; --discard-published "
+                  "begins anew and lets those lines go");
+  }
   out.doc().Set("store", path);
-  out.doc().Set("snapshot", context.settings.snapshot);
+  out.doc().Set("snapshot", snapshot);
   out.doc().Set("line", Format(*line));
   out.doc().Set("dry_run", context.args.Has("dry-run"));
   if (context.args.Has("dry-run")) {
@@ -114,6 +124,8 @@ std::vector<Command> InitCommands() {
         "Mail goes on as before until stricter lines are set.",
         {},
         {{"default", 'd', "LEVEL", "the level of the line for *", "may"},
+         {"discard-published", 0, "",
+          "begin anew although lines are published whose store is lost"},
          DryRunOption()},
         "pin-admin init\n"
         "pin-admin init --default encrypt"},

@@ -127,6 +127,7 @@ void Output::Line(std::string_view text) {
 }
 
 void Output::Text(std::string_view text) {
+  answered_ = true;
   if (options_.json) return;
   std::cout << text;
   if (!text.empty() && text.back() != '\n') std::cout << '\n';

@@ -56,6 +56,7 @@ class Output {
   void Line(std::string_view text);
   // The answer itself where it is text to paste; printed with --quiet too.
   void Text(std::string_view text);
+  bool answered() const { return answered_; }  // Text() was called
   std::string Paint(Colour colour, std::string_view text) const;
   // In the document as `name`, and as text; `empty` is said instead of no rows.
   void Print(std::string_view name, const Table& table, std::string_view empty);
@@ -89,6 +90,7 @@ class Output {
   Json doc_ = Json::MakeObject();
   Json warnings_ = Json::MakeArray();
   bool document_ = true;
+  bool answered_ = false;
 };
 
 // Without control characters (each becomes a space), bytes that are not UTF-8

@@ -47,6 +47,14 @@ void LogHead(const std::string& who, const StoreVersion& version,
 Error Explained(const Context& context, const Error& error) {
   const std::string& path = context.settings.author_store;
   if (access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
+    const std::string& snapshot = context.settings.snapshot;
+    if (access(snapshot.c_str(), F_OK) == 0) {
+      return Error(error.reason(),
+                   "there is no store at " + path +
+                       ", but a published policy at " + snapshot +
+                       ": restore the store from a backup ('pin-admin init "
+                       "--discard-published' would begin anew)");
+    }
     return Error(error.reason(), "there is no store at " + path +
                                      ": run 'pin-admin init' first");
   }

@@ -84,7 +84,7 @@ void Daemon::BlockSignals() {
 
 Status Daemon::Start() {
   const Result<Settings> settings = LoadSettings(
-      options_.config, MissingFile::kIsAnError, options_.overrides);
+      options_.config, options_.missing, options_.overrides);
   if (!settings) return settings.error();
   at_start_ = *settings;
   Result<InstanceLock> lock =
@@ -236,7 +236,7 @@ bool Daemon::MayControl(const PeerCredentials& peer) const {
 Result<std::vector<std::string>> Daemon::Reload() {
   const std::lock_guard only(reload_mutex_);
   const Result<Settings> settings = LoadSettings(
-      options_.config, MissingFile::kIsAnError, options_.overrides);
+      options_.config, options_.missing, options_.overrides);
   if (!settings) return settings.error();
   auto made = Engine::Make(*settings, {*sink_, clock_, controls_});
   if (!made) return made.error();

@@ -25,6 +25,7 @@ namespace postern {
 
 struct DaemonOptions {
   std::string config;
+  MissingFile missing = MissingFile::kIsAnError;
   // "name=value", after the file.
   std::vector<std::string> overrides;
 };

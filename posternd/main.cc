@@ -66,7 +66,10 @@ int Serve(const ParsedCommand& args) {
   SetLimits();
   Daemon::BlockSignals();
   const Syslog log("postern", args.Has("foreground"));
-  Daemon daemon({args.Get("config"), args.All("set")}, log);
+  // The usual file may be absent; one that was asked for may not.
+  const MissingFile missing = args.Has("config") ? MissingFile::kIsAnError
+                                                 : MissingFile::kMeansDefaults;
+  Daemon daemon({args.Get("config"), missing, args.All("set")}, log);
   const Status started = daemon.Start();
   if (!started) {
     log.Error("does not start: " + started.error().ToString());

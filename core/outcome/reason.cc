@@ -104,8 +104,8 @@ constexpr std::array kReasons{
                "the destination has to mend its TLSA records or certificate"},
     ReasonInfo{kDnssecInvalid, "dnssec-invalid", "4.7.5", "dnssec-invalid",
                "a DNS answer fails DNSSEC validation",
-               "the destination has to mend its zone; check the clock and the "
-               "resolver here with 'pin-admin doctor'"},
+               "the destination has to mend its zone; check the clock here, and "
+               "whether the resolvers asked pass signatures on"},
     ReasonInfo{kDaneRequired, "dane-required", "4.7.5", "dane-required",
                "DANE is required and the destination has no usable TLSA",
                "ask the destination, or choose another level"},
@@ -140,7 +140,8 @@ constexpr std::array kReasons{
                "mend the line with 'pin-admin policy set'"},
     ReasonInfo{kPolicyStoreUnavailable, "policy-store-unavailable", "4.3.5", "",
                "the policy store cannot be read",
-               "run 'pin-admin publish' as root and look at its answer"},
+               "as root, 'pin-admin publish' makes a missing or damaged "
+               "snapshot anew; a lost author store is restored from a backup"},
     ReasonInfo{kVerifierNotBuiltIn, "verifier-not-available", "4.3.5", "",
                "the policy asks for a verifier that is not available here",
                "'pin-admin plugins' lists what is built in and switched on"},
