@@ -145,7 +145,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
                          help="a scenario (3a) or a row (3); may be repeated")
     options.add_argument("--quiet", action="store_true", help="show failures only")
     options.add_argument("--keep-logs", type=Path, metavar="DIR",
-                         help="copy all logs there at the end")
+                         help="copy all logs there at the end (default: to build/lab-logs, and "
+                         "only if something failed)")
     options.add_argument("--shell", action="store_true",
                          help="bring everything up, then start a shell inside")
     options.add_argument("--list", action="store_true", help="list the scenarios")
@@ -177,10 +178,14 @@ def main(chosen: argparse.Namespace) -> int:
         lab.start()
         if chosen.shell:
             return shell(lab)
-        return run_all(lab, wanted, broken, chosen.quiet, begun)
+        status = run_all(lab, wanted, broken, chosen.quiet, begun)
+        if status != 0 and not chosen.keep_logs:
+            chosen.keep_logs = TOP / "build" / "lab-logs"
+        return status
     finally:
         if chosen.keep_logs:
             lab.world.keep_logs(chosen.keep_logs)
+            report.note(f"the logs are in {chosen.keep_logs}")
 
 
 def run_all(lab: Lab, wanted: list, broken: list, quiet: bool, begun: float) -> int:

@@ -6,6 +6,7 @@ A damaged snapshot may give the right verdict or none; never another one.
 import os
 import random
 import shutil
+import time
 
 from . import messages
 
@@ -82,7 +83,8 @@ def damaged(scene):
     whole = service.snapshot.read_bytes()
     truth = {domain: _line(service.explain(domain)) for domain in ASKED}
     found, right, refused = [], 0, 0
-    chance = random.Random(scene.lab.home.stat().st_mtime_ns)
+    seed = time.time_ns()
+    chance = random.Random(seed)
     for trial in range(TRIALS):
         _replace(scene, _damage(whole, chance))
         for domain in ASKED:
@@ -92,7 +94,8 @@ def damaged(scene):
             elif line is None:
                 refused += 1
             else:
-                found.append(f"{domain}: '{line}' instead of '{truth[domain]}'")
+                found.append(f"seed {seed}, trial {trial}, {domain}: '{line}' instead of "
+                             f"'{truth[domain]}'")
         if trial < THROUGH_THE_MTA:
             found += _through_the_mta(scene)
     if service.process.poll() is not None:
