@@ -53,9 +53,9 @@ std::string MainCf() {
          "# Or what a table names ('bank.example postern:', '.bank.example "
          "postern:'):\n"
          "#   transport_maps = hash:/etc/postfix/transport\n"
-         "# A smarthost: 'postern:[relay.example]:587' there, or\n"
-         "#   relayhost is for smtp(8) only: use default_transport = "
-         "postern:[relay.example]\n"
+         "# Through a smarthost (an authenticating line has to name it: "
+         "route=):\n"
+         "#   default_transport = postern:[relay.example]:587\n"
          "# sender_dependent_default_transport_maps takes mail past this, if "
          "you "
          "have it.\n";
