@@ -141,7 +141,15 @@ Result<std::optional<std::size_t>> Stream::TryReadPlain(std::span<char> into) {
 
 Status Stream::Write(std::string_view octets, Deadline deadline,
                      const Cancellation& cancellation) {
-  if (tls_) return tls_->Write(octets, deadline, cancellation);
+  if (tls_) {
+    Status written = tls_->Write(octets, deadline, cancellation);
+    // A TLS 1.3 server sends its session tickets about now. With nothing of ours
+    // to carry their acknowledgement the kernel would delay it by 40 ms, and the
+    // server's Nagle algorithm the next reply with it.
+    const int on = 1;
+    (void)setsockopt(fd_, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+    return written;
+  }
   while (!octets.empty()) {
     const ssize_t count =
         send(fd_, octets.data(), octets.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
