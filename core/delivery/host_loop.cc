@@ -87,7 +87,7 @@ std::vector<RecipientResult> HostLoop::Run() {
 }
 
 bool HostLoop::EveryHostSaidNo() const {
-  return !attempts_.empty() &&
+  return all_asked_ && !plan_.incomplete && !attempts_.empty() &&
          std::all_of(attempts_.begin(), attempts_.end(),
                      [](const Attempt& attempt) { return attempt.policy_no; });
 }
@@ -103,7 +103,11 @@ void HostLoop::FirstPass() {
       continue;
     }
     for (const IpAddress& address : host.facts.ips) {
-      if (!open() || connections_left_ <= 0) return;
+      if (!open()) return;
+      if (connections_left_ <= 0) {
+        all_asked_ = false;
+        return;
+      }
       TryAddress(host, address);
     }
   }
@@ -184,6 +188,16 @@ void HostLoop::DryRunPass() {
 }
 
 void HostLoop::SendThrough(Connection& connection, const HostPlan& host) {
+  if (!gate_.StillHolds(plan_)) {
+    connection.session->Quit();
+    const Error changed(Reason::kPolicyChanged,
+                        plan_.destination.policy.line.key.str());
+    connection.verdict = DeferFor(changed);
+    Note(host, connection.verdict);
+    Record(connection, "refused", "");
+    stopped_ = true;
+    return;
+  }
   std::vector<std::size_t> whom;
   Envelope envelope{request_.envelope.sender, {}, request_.envelope.queue_id};
   for (std::size_t i = 0; i < results_.size(); ++i) {
@@ -195,7 +209,7 @@ void HostLoop::SendThrough(Connection& connection, const HostPlan& host) {
       Where(ToString(host.facts.host), connection.verdict.address);
   const SendResult sent =
       connection.session->Send(envelope, message_, deadline_);
-  connection.session->Quit();
+  connection.session->QuitAtOnce();
 
   const std::size_t before = open_;
   Settle(sent, whom, where);

@@ -54,7 +54,7 @@ class HostLoop {
               const std::string& reply);
 
   bool open() const { return !stopped_ && open_ > 0; }
-  OnFail on_fail() const { return plan_.destination.policy.line.on_fail; }
+  OnFail on_fail() const { return plan_.on_fail; }
 
   Gate& gate_;
   SessionSink& sink_;
@@ -70,6 +70,8 @@ class HostLoop {
   // Nothing more may be tried: the MTA hung up, time is over, or a server may
   // have the message already.
   bool stopped_ = false;
+  // Every address that the plan has was asked: only then may a "no" bounce.
+  bool all_asked_ = true;
   int connections_left_;
   std::vector<Attempt> attempts_;
   std::vector<Candidate> candidates_;

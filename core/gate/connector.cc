@@ -38,6 +38,18 @@ bool TlsFailed(const SmtpFailure& failure) {
   }
 }
 
+// A dry run may connect to a host that the line refuses. Then what stands behind
+// the refusal is judged first, so that a "could not find out" there is not
+// hidden; the refusal is what remains if all the rest holds.
+Verdict JudgeBehind(const HostPlan& host, const TlsEvidence& evidence,
+                    TimePoint now) {
+  if (!host.refused) return Judge(host, evidence, now);
+  HostPlan behind = host;
+  behind.refused.reset();
+  Verdict verdict = Judge(behind, evidence, now);
+  return verdict.pass() ? Judge(host, evidence, now) : verdict;
+}
+
 }  // namespace
 
 SessionOptions Connector::OptionsFor(const Plan& plan, const HostPlan& host,
@@ -133,7 +145,7 @@ Connection Connector::Connect(const Plan& plan, const HostPlan& host,
   if (host.needs_ptr && connection.session->encrypted()) {
     connection.evidence.confirmed_ptr = ConfirmedPtr(address, deadline);
   }
-  connection.verdict = Judge(host, connection.evidence, clock_.Now());
+  connection.verdict = JudgeBehind(host, connection.evidence, clock_.Now());
 
   if (!connection.verdict.pass() && !request.keep_refused) {
     close();

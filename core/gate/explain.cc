@@ -133,14 +133,21 @@ Json ToJson(const Plan& plan) {
   Json hosts = Json::array();
   for (const HostPlan& host : plan.hosts) hosts.push_back(ToJson(host));
   const Destination& destination = plan.destination;
-  const auto& hop = plan.hop_policy;
+  Json hop_line, hop_origin;
+  for (const Plan::HopPolicy& held : plan.hop_policies) {
+    const std::string between = hop_line.is_null() ? "" : "; ";
+    hop_line = hop_line.is_null() ? "" : hop_line.get<std::string>();
+    hop_origin = hop_origin.is_null() ? "" : hop_origin.get<std::string>();
+    hop_line = hop_line.get<std::string>() + between + Format(held.policy.line);
+    hop_origin = hop_origin.get<std::string>() + between + held.policy.origin;
+  }
   return {{"recipient", ToString(destination.recipient)},
           {"next_hop", destination.next_hop.str()},
           {"own_mx", destination.own_mx},
           {"line", Format(destination.policy.line)},
           {"origin", destination.policy.origin},
-          {"hop_line", hop ? Json(Format(hop->line)) : Json(nullptr)},
-          {"hop_origin", hop ? Json(hop->origin) : Json(nullptr)},
+          {"hop_line", std::move(hop_line)},
+          {"hop_origin", std::move(hop_origin)},
           {"mx_security", Text(plan.mx)},
           {"digest", plan.digest},
           {"valid_until", plan.valid_until == TimePoint{}

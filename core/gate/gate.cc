@@ -21,6 +21,14 @@ Planned Gate::MakePlan(const HostName& recipient, const NextHop& hop,
   }
 }
 
+bool Gate::StillHolds(const Plan& plan) {
+  try {
+    return planner_.StillHolds(plan);
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
 Connection Gate::Connect(const Plan& plan, const HostPlan& host,
                          const IpAddress& address,
                          const ConnectRequest& request, Deadline deadline) {

@@ -45,6 +45,10 @@ class Gate {
   Planned MakePlan(const HostName& recipient, const NextHop& hop,
                    Deadline deadline);
 
+  // True while the lines and pins that `plan` rests on still hold; asked again
+  // before anything is sent. Not found out is "no".
+  bool StillHolds(const Plan& plan);
+
   // Never throws; every failure is in the verdict.
   Connection Connect(const Plan& plan, const HostPlan& host,
                      const IpAddress& address, const ConnectRequest& request,

@@ -19,12 +19,21 @@ namespace postern {
 
 struct Plan {
   Destination destination;
-  // The next hop's own line, where it holds as well.
-  std::optional<ServedPolicy> hop_policy;
-  std::vector<HostPlan> hosts;  // in the order to try
+  // The next hops' own lines that hold as well, by the hop.
+  struct HopPolicy {
+    NextHop hop;
+    ServedPolicy policy;
+  };
+  std::vector<HopPolicy> hop_policies{};
+  // What on-fail= may do: the domain line's word, but kDefer where a next hop's
+  // line that holds as well says otherwise.
+  OnFail on_fail = OnFail::kDefer;
+  // Hosts or addresses were left out for number, or could not be found out.
+  bool incomplete = false;
+  std::vector<HostPlan> hosts{};  // in the order to try
   Security mx = Security::kInsecure;
   // SHA-256, hex, of everything that decides; connections are kept under it.
-  std::string digest;
+  std::string digest{};
   TimePoint valid_until{};
 };
 

@@ -37,7 +37,10 @@ std::string DigestOf(const Plan& plan) {
   Add(text, ToString(plan.destination.recipient));
   Add(text, plan.destination.next_hop.str());
   Add(text, Format(plan.destination.policy.line));
-  Add(text, plan.hop_policy ? Format(plan.hop_policy->line) : "");
+  for (const Plan::HopPolicy& held : plan.hop_policies) {
+    Add(text, held.hop.str());
+    Add(text, Format(held.policy.line));
+  }
   for (const HostPlan& host : plan.hosts) AddHost(text, host);
 
   const Result<std::string> digest = Digest(DigestAlgorithm::kSha256, text);

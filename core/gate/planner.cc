@@ -15,6 +15,8 @@ constexpr std::chrono::seconds kLongestPlan{300};
 
 // Two hops of one route= may have many hosts each.
 constexpr std::size_t kMaxHosts = 40;
+// The router's own bound for one hop: at it there may have been more.
+constexpr std::size_t kRouterMaxHosts = 20;
 
 // NXDOMAIN and null MX bounce where nothing has to be proven; an
 // authenticating line believes them only if DNSSEC does (an attacker who
@@ -62,35 +64,39 @@ Result<ServedPolicy> Planner::PolicyFor(const HostName& recipient,
   return LookUpLiteral(store_, std::get<IpAddress>(recipient), now);
 }
 
-std::variant<Route, RouteFailure> Planner::FindHosts(
+std::variant<Planner::FoundHosts, RouteFailure> Planner::FindHosts(
     std::span<const NextHop> hops, Family family, Deadline deadline) {
-  Route all;
-  all.mx = Security::kSecure;
-  all.ttl = kLongestPlan;
+  FoundHosts all;
+  all.route.mx = Security::kSecure;
+  all.route.ttl = kLongestPlan;
   std::optional<RouteFailure> failure;
-  for (const NextHop& hop : hops) {
-    auto found = router_.Find(hop, family, deadline);
+  for (std::size_t i = 0; i < hops.size(); ++i) {
+    auto found = router_.Find(hops[i], family, deadline);
     if (auto* failed = std::get_if<RouteFailure>(&found)) {
       // One hop's passing trouble outweighs another's permanent answer.
       const bool temporary =
           failed->error.reason() != Reason::kDomainNotFound &&
           failed->error.reason() != Reason::kNullMx;
       if (!failure || temporary) failure = std::move(*failed);
+      all.incomplete = true;
       continue;
     }
     Route& route = std::get<Route>(found);
-    if (route.mx != Security::kSecure) all.mx = route.mx;
-    all.ttl = std::min(all.ttl, route.ttl);
-    std::move(route.hosts.begin(), route.hosts.end(),
-              std::back_inserter(all.hosts));
+    if (route.mx != Security::kSecure) all.route.mx = route.mx;
+    all.route.ttl = std::min(all.route.ttl, route.ttl);
+    all.incomplete = all.incomplete || route.hosts.size() >= kRouterMaxHosts;
+    for (HostFacts& host : route.hosts) {
+      if (all.route.hosts.size() == kMaxHosts) break;
+      all.incomplete = all.incomplete || host.incomplete;
+      all.route.hosts.push_back(std::move(host));
+      all.hop.push_back(i);
+    }
   }
-  if (all.hosts.empty()) {
+  if (all.route.hosts.empty()) {
     return failure ? std::move(*failure)
                    : RouteFailure{Error(Reason::kNoAddress, "no host"), false};
   }
-  if (all.hosts.size() > kMaxHosts) {
-    all.hosts.erase(all.hosts.begin() + kMaxHosts, all.hosts.end());
-  }
+  all.incomplete = all.incomplete || all.route.hosts.size() == kMaxHosts;
   return all;
 }
 
@@ -134,17 +140,36 @@ std::vector<HostPlan> Planner::PlanHosts(const Destination& destination,
   return plans;
 }
 
+Status Planner::AddHopLines(const RouteDecision& decision,
+                            const FoundHosts& found, Deadline deadline,
+                            Plan& plan) {
+  if (!decision.hop_line_holds) return {};
+  const HostName& recipient = plan.destination.recipient;
+  for (std::size_t i = 0; i < decision.hops.size(); ++i) {
+    const NextHop& hop = decision.hops[i];
+    if (LeadsToOwnHosts(recipient, hop) && hop.port() == Port{}) continue;
+    const auto policy = LookUpNextHop(store_, hop, clock_.Now());
+    if (!policy) return policy.error();
+    if (!*policy) continue;
+    const Destination through{recipient, hop, **policy, false};
+    for (std::size_t at = 0; at < plan.hosts.size(); ++at) {
+      if (found.hop[at] != i) continue;
+      auto second = PlanHosts(through, {found.route.hosts[at]}, deadline);
+      plan.hosts[at] = Both(std::move(plan.hosts[at]), second.front());
+    }
+    if ((*policy)->line.on_fail != plan.on_fail) plan.on_fail = OnFail::kDefer;
+    plan.hop_policies.push_back({hop, **policy});
+  }
+  return {};
+}
+
 Planned Planner::MakePlan(const HostName& recipient, const NextHop& hop,
                           Deadline deadline) {
   const TimePoint now = clock_.Now();
   Result<ServedPolicy> policy = PolicyFor(recipient, now);
   if (!policy) return DeferFor(policy.error());
-  const Result<std::optional<ServedPolicy>> hop_policy =
-      LookUpNextHop(store_, hop, now);
-  if (!hop_policy) return DeferFor(hop_policy.error());
 
-  const RouteDecision decision =
-      DecideRoute(policy->line, recipient, hop);
+  const RouteDecision decision = DecideRoute(policy->line, recipient, hop);
   if (decision.refused && !IsDryRun(policy->line)) {
     return WithLine(DeferFor(*decision.refused), *policy);
   }
@@ -155,31 +180,57 @@ Planned Planner::MakePlan(const HostName& recipient, const NextHop& hop,
                                      decision.own_mx),
                     *policy);
   }
-  const Route& found = std::get<Route>(route);
+  const FoundHosts& found = std::get<FoundHosts>(route);
 
-  Plan plan{Destination{recipient, hop, std::move(*policy), decision.own_mx},
-            std::nullopt, {}, found.mx, {}, {}};
-  plan.hosts = PlanHosts(plan.destination, found.hosts, deadline);
+  Plan plan{Destination{recipient, hop, std::move(*policy), decision.own_mx}};
+  plan.mx = found.route.mx;
+  plan.incomplete = found.incomplete;
+  plan.on_fail = plan.destination.policy.line.on_fail;
+  plan.hosts = PlanHosts(plan.destination, found.route.hosts, deadline);
   if (decision.refused) RefuseAll(plan.hosts, *decision.refused);
+  const Status added = AddHopLines(decision, found, deadline, plan);
+  if (!added) return WithLine(DeferFor(added.error()), plan.destination.policy);
 
-  plan.valid_until = now + std::min(found.ttl, kLongestPlan);
-  if (const auto& until = plan.destination.policy.valid_until) {
-    plan.valid_until = std::min(plan.valid_until, *until);
-  }
-
-  if (decision.hop_line_holds && *hop_policy) {
-    const Destination through{hop.host(), hop, **hop_policy, true};
-    const auto second = PlanHosts(through, found.hosts, deadline);
-    for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
-      plan.hosts[i] = Both(std::move(plan.hosts[i]), second[i]);
+  plan.valid_until = now + std::min(found.route.ttl, kLongestPlan);
+  const auto limit = [&plan](const ServedPolicy& held) {
+    if (held.valid_until) {
+      plan.valid_until = std::min(plan.valid_until, *held.valid_until);
     }
-    plan.hop_policy = **hop_policy;
-    if (const auto& until = plan.hop_policy->valid_until) {
-      plan.valid_until = std::min(plan.valid_until, *until);
-    }
-  }
+  };
+  limit(plan.destination.policy);
+  for (const Plan::HopPolicy& held : plan.hop_policies) limit(held.policy);
   plan.digest = DigestOf(plan);
   return plan;
+}
+
+bool Planner::StillHolds(const Plan& plan) {
+  const TimePoint now = clock_.Now();
+  const auto same = [](const ServedPolicy& a, const ServedPolicy& b) {
+    return a.line == b.line && a.pins == b.pins && a.anchors == b.anchors;
+  };
+  const Result<ServedPolicy> policy =
+      PolicyFor(plan.destination.recipient, now);
+  if (!policy || !same(*policy, plan.destination.policy)) return false;
+
+  const RouteDecision decision = DecideRoute(
+      policy->line, plan.destination.recipient, plan.destination.next_hop);
+  if (!decision.hop_line_holds) return true;
+  std::size_t held = 0;
+  for (const NextHop& hop : decision.hops) {
+    if (LeadsToOwnHosts(plan.destination.recipient, hop) &&
+        hop.port() == Port{}) {
+      continue;
+    }
+    const auto today = LookUpNextHop(store_, hop, now);
+    if (!today) return false;
+    if (!*today) continue;
+    if (held == plan.hop_policies.size() ||
+        !same(**today, plan.hop_policies[held].policy)) {
+      return false;
+    }
+    ++held;
+  }
+  return held == plan.hop_policies.size();
 }
 
 }  // namespace postern

@@ -10,6 +10,7 @@
 
 #include "core/gate/plan.h"
 #include "core/policy/policy_source.h"
+#include "core/policy/route_rule.h"
 #include "core/policy/served_policy.h"
 #include "core/route/router.h"
 
@@ -32,9 +33,24 @@ class Planner {
 
  private:
   Result<ServedPolicy> PolicyFor(const HostName& recipient, TimePoint now);
+  // True while the lines and pins that `plan` was made from still hold: asked
+  // again before anything is sent, because a commit bites at once and an
+  // exception may have ended meanwhile.
+ public:
+  bool StillHolds(const Plan& plan);
+
+ private:
+  struct FoundHosts {
+    Route route;
+    std::vector<std::size_t> hop;  // of each host: its index in the hops asked
+    bool incomplete = false;
+  };
   // The hosts of all hops, in their order; a failure only if no hop has any.
-  std::variant<Route, RouteFailure> FindHosts(std::span<const NextHop> hops,
-                                              Family family, Deadline deadline);
+  std::variant<FoundHosts, RouteFailure> FindHosts(
+      std::span<const NextHop> hops, Family family, Deadline deadline);
+  // Adds what the hops' own lines ask of the hosts that each hop gave.
+  Status AddHopLines(const RouteDecision& decision, const FoundHosts& found,
+                     Deadline deadline, Plan& plan);
   std::vector<HostPlan> PlanHosts(const Destination& destination,
                                   const std::vector<HostFacts>& hosts,
                                   Deadline deadline);

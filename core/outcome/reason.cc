@@ -138,6 +138,9 @@ constexpr std::array kReasons{
     ReasonInfo{kPolicyInvalid, "policy-invalid", "4.3.5", "",
                "the policy line cannot be used as it stands",
                "mend the line with 'pin-admin policy set'"},
+    ReasonInfo{kPolicyChanged, "policy-changed", "4.3.5", "",
+               "the policy changed while the message was on its way",
+               "retried with the policy that holds then"},
     ReasonInfo{kPolicyStoreUnavailable, "policy-store-unavailable", "4.3.5", "",
                "the policy store cannot be read",
                "as root, 'pin-admin publish' makes a missing or damaged "

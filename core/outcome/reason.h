@@ -54,6 +54,7 @@ enum class Reason : std::uint8_t {
   kRouteNotAllowed,
   kPolicyMissing,
   kPolicyInvalid,
+  kPolicyChanged,
   kPolicyStoreUnavailable,
   kVerifierNotBuiltIn,
   kTrustStoreUnavailable,

@@ -14,10 +14,15 @@ constexpr std::string_view kWebpki = "webpki";
 constexpr std::string_view kDane = "dane";
 constexpr std::string_view kMtaSts = "mta-sts";
 
-// The first refusal stays: it is the one nearest to the cause. Whoever looks
-// past it (a dry run) still meets a plan that asks for TLS.
+// The first refusal stays: it is the one nearest to the cause. But a "could not
+// find out" is never hidden behind a "no", which a dry run may pass over and
+// on-fail=bounce may bounce. Whoever looks past a refusal still meets a plan that
+// asks for TLS.
 void Refuse(HostPlan& plan, Finding why) {
-  if (!plan.refused) plan.refused = std::move(why);
+  const bool hides = plan.refused &&
+                     plan.refused->state() == Finding::State::kViolated &&
+                     why.state() == Finding::State::kUndecided;
+  if (!plan.refused || hides) plan.refused = std::move(why);
   plan.tls = TlsUse::kRequired;
 }
 

@@ -6,12 +6,6 @@
 namespace postern {
 namespace {
 
-// For an address literal, "own" is the address itself.
-bool LeadsToOwnHosts(const HostName& recipient, const NextHop& hop) {
-  const bool literal = std::holds_alternative<IpAddress>(recipient);
-  return hop.bracketed() == literal && hop.host() == recipient;
-}
-
 Error NotAllowed(const PolicyLine& line, const NextHop& hop) {
   std::string detail =
       "the mail was routed to " + hop.str() + ", and the line of ";
@@ -30,6 +24,12 @@ Error NotAllowed(const PolicyLine& line, const NextHop& hop) {
 
 }  // namespace
 
+// For an address literal, "own" is the address itself.
+bool LeadsToOwnHosts(const HostName& recipient, const NextHop& hop) {
+  const bool literal = std::holds_alternative<IpAddress>(recipient);
+  return hop.bracketed() == literal && hop.host() == recipient;
+}
+
 RouteDecision DecideRoute(const PolicyLine& line, const HostName& recipient,
                           const NextHop& hop) {
   const bool own = LeadsToOwnHosts(recipient, hop);
@@ -37,7 +37,8 @@ RouteDecision DecideRoute(const PolicyLine& line, const HostName& recipient,
   decision.own_mx = own && line.route.empty();
   // The domain at another port is a next hop with a key of its own.
   decision.hop_line_holds =
-      !IsAuthenticating(line.level) && (!own || hop.port() != Port{});
+      !IsAuthenticating(line.level) &&
+      (!own || hop.port() != Port{} || !line.route.empty());
 
   if (line.route.empty()) {
     decision.hops = {hop};

@@ -100,6 +100,8 @@ seconds LookUpAddresses(Resolver& resolver, Random& random, Family family,
   Shuffle(std::span(v6.records), random);
   Shuffle(std::span(v4.records), random);
   facts.ips = Interleave(v6.records, v4.records);
+  facts.incomplete = v6.failed() || v4.failed() ||
+                     v6.records.size() + v4.records.size() > facts.ips.size();
   // The family that failed is no reason to ask for the other one again.
   if (v6.failed()) return v4.ttl;
   if (v4.failed()) return v6.ttl;

@@ -105,7 +105,12 @@ class OpenDoor {
       OwnedFd fd(accept4(acceptor_.native_handle(), nullptr, nullptr,
                          SOCK_CLOEXEC | SOCK_NONBLOCK));
       if (fd) {
-        Greet(std::move(fd));
+        // One client that can't be served must not close the door for all.
+        try {
+          Greet(std::move(fd));
+        } catch (const std::exception& e) {
+          log_(door_.name + ": a client is turned away: " + e.what());
+        }
         continue;
       }
       if (errno == EAGAIN || errno == EWOULDBLOCK) break;

@@ -35,8 +35,10 @@ class SmtpConnection final : public SmtpSession {
                   Deadline deadline) override;
   SmtpStatus Reset(Deadline deadline) override;
   void Quit() override;
+  void QuitAtOnce() override;
 
  private:
+  void Leave(std::chrono::milliseconds wait);
   friend class Transaction;
 
   // Sends `commands` (with their line ends). Refuses if the server has spoken

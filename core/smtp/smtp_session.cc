@@ -177,12 +177,17 @@ SmtpStatus SmtpConnection::Reset(Deadline deadline) {
   return failure;
 }
 
-void SmtpConnection::Quit() {
+void SmtpConnection::Quit() { Leave(options_.timeouts.quit); }
+
+void SmtpConnection::QuitAtOnce() { Leave(std::chrono::milliseconds::zero()); }
+
+void SmtpConnection::Leave(std::chrono::milliseconds wait) {
   if (stream_->closed()) return;
   try {
     // Whoever asked may be gone; the server deserves its goodbye all the same.
-    const Deadline deadline = Deadline::After(options_.timeouts.quit);
-    if (stream_->Write("QUIT\r\n", deadline, Cancellation{}).ok()) {
+    const Deadline deadline = Deadline::After(wait);
+    if (stream_->Write("QUIT\r\n", deadline, Cancellation{}).ok() &&
+        wait > std::chrono::milliseconds::zero()) {
       (void)ReadReply(deadline, Cancellation{});
     }
   } catch (const std::bad_alloc&) {  // then without it

@@ -132,6 +132,10 @@ class SmtpSession {
   // QUIT, a short wait for the 221, close_notify, close. Never throws, never
   // takes longer than a few seconds.
   virtual void Quit() = 0;
+  // The same without the wait: for the moment between a server's last word on a
+  // message and telling the MTA, which must be as short as can be (killed in it,
+  // the MTA sends the message again).
+  virtual void QuitAtOnce() = 0;
 
  protected:
   SmtpSession() = default;

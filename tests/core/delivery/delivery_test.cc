@@ -393,6 +393,42 @@ TEST_F(DeliveryTest, ADryRunDeliversOverTlsAndRecordsTheFailure) {  // DANE-30
             Reason::kCertificateHostMismatch);
 }
 
+TEST_F(DeliveryTest, ADryRunPassesOverARefusedHostOnlyWhereTheRestIsKnown) {
+  ScriptedSmtpServer server(Ordinary(Tls(good_)));
+  Route("secure mx=elsewhere.test on-fail=deliver", {&server});
+  source_.undecided = Error(Reason::kCrlUnavailable, "no list");
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kDeferred);
+  for (const auto& record : server.Records()) EXPECT_FALSE(record.Saw("MAIL"));
+
+  source_.undecided = Error(Reason::kOk, "");
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kDelivered);
+  EXPECT_EQ(sink_.records.back().verdict.reason, Reason::kMxNotAllowed);
+  EXPECT_EQ(sink_.records.back().verdict.decision, Decision::kDeliverAnyway);
+}
+
+TEST_F(DeliveryTest, APolicyThatTightensDuringTheDeliveryHoldsItBack) {
+  ServerBehaviour slow = Tls(bad_);
+  ScriptedSmtpServer server([this, slow](ServerConnection& connection) {
+    store_.Set("bank.test secure");  // the administrator, at this moment
+    Ordinary(slow)(connection);
+  });
+  Route("may", {&server});
+  const auto results = Deliver();
+  EXPECT_EQ(results[0].outcome, Outcome::kDeferred);
+  EXPECT_NE(results[0].text.find("policy-changed"), std::string::npos)
+      << results[0].text;
+  EXPECT_FALSE(server.Records().front().Saw("MAIL"));
+}
+
+TEST_F(DeliveryTest, BounceOnFailNeedsEveryAddressToHaveBeenAsked) {
+  ScriptedSmtpServer server(Ordinary(Tls(bad_)));
+  Route("secure on-fail=bounce", {&server});
+  resolver_.SetAaaa("mx1.bank.test", Failed<IpAddress>());
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kDeferred);
+  resolver_.SetAaaa("mx1.bank.test", NoData<IpAddress>());
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kBounced);
+}
+
 TEST_F(DeliveryTest, ADryRunPrefersAHostThatPasses) {
   ScriptedSmtpServer first(Ordinary(Tls(bad_)));
   ScriptedSmtpServer second(Ordinary(Tls(good_)), "127.0.0.2");

@@ -175,7 +175,49 @@ TEST_F(PlannerTest, AHopsOwnLineHoldsBesidesAWeakDomainLine) {
   ASSERT_EQ(Yes(planned).hosts.size(), 1u);
   EXPECT_EQ(Yes(planned).hosts[0].tls, TlsUse::kRequired);
   EXPECT_EQ(Yes(planned).hosts[0].verifiers.size(), 1u);
-  EXPECT_TRUE(Yes(planned).hop_policy);
+  EXPECT_EQ(Yes(planned).hop_policies.size(), 1u);
+}
+
+TEST_F(PlannerTest, AHopsOwnLineHoldsWhereRouteLeadsThereAsWell) {
+  store_.Set("[relay.test] secure");
+  resolver_.SetA("other.test", Addresses({"192.0.2.8"}));
+  store_.Set("bank.test may route=[relay.test],[other.test]");
+  for (const char* hop : {"bank.test", "[relay.test]", "[other.test]"}) {
+    SCOPED_TRACE(hop);
+    const Planned planned = Make("bank.test", hop);
+    ASSERT_EQ(Yes(planned).hosts.size(), 2u);
+    EXPECT_EQ(Yes(planned).hosts[0].verifiers.size(), 1u);
+    EXPECT_EQ(Yes(planned).hosts[0].tls, TlsUse::kRequired);
+    EXPECT_TRUE(Yes(planned).hosts[1].verifiers.empty());
+  }
+}
+
+TEST_F(PlannerTest, TheDomainsOnFailDoesNotSpeakForAHopsOwnLine) {
+  store_.Set("[relay.test] secure");
+  store_.Set("bank.test encrypt on-fail=deliver-clear");
+  EXPECT_EQ(Yes(Make("bank.test", "[relay.test]")).on_fail, OnFail::kDefer);
+  EXPECT_EQ(Yes(Make("bank.test", "bank.test")).on_fail,
+            OnFail::kDeliverClear);
+}
+
+TEST_F(PlannerTest, APlanNoLongerHoldsOnceALineOrPinOfItsChanges) {
+  store_.Set("bank.test encrypt");
+  store_.Set("[relay.test] encrypt");
+  const Planned own = Make("bank.test", "bank.test");
+  const Planned relayed = Make("bank.test", "[relay.test]");
+  EXPECT_TRUE(planner_.StillHolds(Yes(own)));
+  EXPECT_TRUE(planner_.StillHolds(Yes(relayed)));
+
+  store_.Set("[relay.test] secure");
+  EXPECT_TRUE(planner_.StillHolds(Yes(own)));
+  EXPECT_FALSE(planner_.StillHolds(Yes(relayed)));
+
+  store_.Set("bank.test secure");
+  EXPECT_FALSE(planner_.StillHolds(Yes(own)));
+  store_.Set("bank.test encrypt");
+  EXPECT_TRUE(planner_.StillHolds(Yes(own)));
+  store_.Break();
+  EXPECT_FALSE(planner_.StillHolds(Yes(own)));
 }
 
 TEST_F(PlannerTest, PublishedLevelsAreNeverSilentlyWeaker) {
