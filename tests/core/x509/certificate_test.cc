@@ -85,6 +85,13 @@ TEST(CertificateTest, RefusesWhatIsNotExactlyOneCertificate) {
   }
 }
 
+TEST(CertificateTest, SaysWhyItDoesNotParse) {
+  const DerCertificate good = MakeSelfSigned(ForHost("a.example")).der;
+  EXPECT_THAT(Certificate::Parse(Padded(good)).error().detail(), HasSubstr("stray bytes"));
+  EXPECT_THAT(Certificate::Parse(Truncated(good)).error().detail(),
+              HasSubstr("does not parse"));
+}
+
 TEST(CertificateTest, WhatAStrangerWroteReachesNoLogUnescaped) {
   CertificateSpec spec;
   spec.common_name = "evil\n2026 postern: verdict=pass \x1b[31m";

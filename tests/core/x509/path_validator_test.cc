@@ -214,6 +214,8 @@ TEST_F(PathValidatorTest, WhatBreaksRfc5280IsInvalid) {
       {"requires a policy",
        {{"policyConstraints", "critical,requireExplicitPolicy:0"}}, {}},
       {"malformed extension", {{"extendedKeyUsage", "DER:30:00"}}, {}},
+      {"an extension and a stray byte",
+       {{"extendedKeyUsage", "DER:30:0A:06:08:2B:06:01:05:05:07:03:01:00"}}, {}},
       {"negative serial", {}, "-5"},
       {"serial of zero", {}, "0"},
       {"serial too long", {}, "0102030405060708090A0B0C0D0E0F101112131415"},
@@ -273,6 +275,57 @@ TEST_F(PathValidatorTest, PathLengthsCountIntermediatesThatAreNotSelfIssued) {
   ExpectFault({below_.Issue(ForHost(kHost)), below_.certificate},
               Reason::kCertificateInvalid, 2);
   EXPECT_TRUE(Validate({root_.Issue(ForHost(kHost))}).accepted());
+}
+
+TEST_F(PathValidatorTest, NameConstraintsHoldTheLeafEvenIfItIsSelfIssued) {
+  CertificateSpec spec = ForAuthority("Constrained");
+  spec.extensions = {{"nameConstraints", "critical,permitted;DNS:example.net"}};
+  const TestAuthority constrained{MakeSigned(root_.certificate, spec)};
+  const auto chain = [&](const CertificateSpec& leaf) {
+    return std::vector<TestCertificate>{constrained.Issue(leaf), constrained.certificate};
+  };
+  ExpectFault(chain(ForHost(kHost)), Reason::kCertificateInvalid, 0, "do not permit");
+  CertificateSpec self_issued = ForHost(kHost);
+  self_issued.common_name = "Constrained";
+  ExpectFault(chain(self_issued), Reason::kCertificateInvalid, 0, "do not permit");
+  // An intermediate that is self-issued is exempt, one that is not isn't.
+  CertificateSpec renewed = ForAuthority("Constrained");
+  renewed.dns_names = {"ca.example.org"};
+  CertificateSpec further = ForAuthority("Further");
+  further.dns_names = {"ca.example.org"};
+  names_.references = {ReferenceIdentity::Parse("mx.example.net").value()};
+  const TestAuthority exempt{MakeSigned(constrained.certificate, renewed)};
+  const TestAuthority held{MakeSigned(constrained.certificate, further)};
+  EXPECT_TRUE(Validate({exempt.Issue(ForHost("mx.example.net")), exempt.certificate,
+                        constrained.certificate})
+                  .accepted());
+  ExpectFault({held.Issue(ForHost("mx.example.net")), held.certificate,
+               constrained.certificate},
+              Reason::kCertificateInvalid, 1, "do not permit");
+}
+
+TEST_F(PathValidatorTest, ACommonNameIsHeldToNameConstraintsWhereItIsCompared) {
+  CertificateSpec spec = ForAuthority("Constrained");
+  spec.extensions = {{"nameConstraints", "critical,permitted;DNS:example.net"}};
+  const TestAuthority constrained{MakeSigned(root_.certificate, spec)};
+  CertificateSpec only_cn = ForHost(kHost);
+  only_cn.dns_names = {};
+  CertificateSpec beside = ForHost("mx.example.net");
+  beside.common_name = kHost;
+  const auto chain = [&](const CertificateSpec& leaf) {
+    return std::vector<TestCertificate>{constrained.Issue(leaf), constrained.certificate};
+  };
+  names_.common_name = CommonNameUse::kNoDnsName;
+  ExpectFault(chain(only_cn), Reason::kCertificateInvalid, 0, "do not permit");
+  names_.common_name = CommonNameUse::kAlways;
+  ExpectFault(chain(beside), Reason::kCertificateInvalid, 0, "do not permit");
+  names_.common_name = CommonNameUse::kNever;
+  names_.confirmed_ptr = Domain::Parse(kHost).value();
+  ExpectFault(chain(beside), Reason::kCertificateInvalid, 0, "do not permit");
+  // Not compared, it is a text like any other.
+  names_.confirmed_ptr.reset();
+  names_.references = {ReferenceIdentity::Parse("mx.example.net").value()};
+  EXPECT_TRUE(Validate(chain(beside)).accepted());
 }
 
 TEST_F(PathValidatorTest, ALeafThatIsItselfTrustedStillHasToBeInOrder) {

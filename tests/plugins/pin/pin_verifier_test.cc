@@ -250,7 +250,10 @@ TEST_F(CaPinTest, LeafPinsBesideItWorkOnTheirOwn) {
   EXPECT_TRUE(Check(pins, {odd}).satisfied());
   EXPECT_TRUE(Check(pins, {leaf_, below_.certificate}).satisfied());
   // A leaf whose digest is a ca pin's is no leaf pin.
-  EXPECT_FALSE(Check({PinOf(PinKind::kCa, odd)}, {odd}).satisfied());
+  const TestCertificate named = MakeSelfSigned(ForHost("mx.example.org"));
+  EXPECT_EQ(Check({PinOf(PinKind::kCa, named)}, {named}).reason(), Reason::kPinMismatch);
+  EXPECT_EQ(Check({PinOf(PinKind::kCa, leaf_)}, {leaf_, below_.certificate}).reason(),
+            Reason::kPinMismatch);
 }
 
 TEST_F(CaPinTest, ARevokedLeafIsRefusedAndAnUnknownOneUndecided) {
