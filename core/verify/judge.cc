@@ -12,12 +12,12 @@ namespace {
 // Reasons that come before those of certificates, gravest first: a published
 // policy speaks for the destination itself, a pin for its owner's word.
 constexpr std::array kBeforeCertificates{
-    Reason::kDnssecInvalid,     Reason::kTlsaInvalid,
-    Reason::kDaneRequired,      Reason::kStsPolicyInvalid,
-    Reason::kStsWebpkiInvalid,  Reason::kStsPolicyFetchError,
-    Reason::kStsPolicyMissing,  Reason::kPinMissing,
-    Reason::kPinMismatch,       Reason::kPinExpired,
-    Reason::kPinNotYetValid,    Reason::kCertificateMissing,
+    Reason::kDnssecInvalid,    Reason::kTlsaInvalid,
+    Reason::kDaneRequired,     Reason::kStsPolicyInvalid,
+    Reason::kStsWebpkiInvalid, Reason::kStsPolicyFetchError,
+    Reason::kStsPolicyMissing, Reason::kPinMissing,
+    Reason::kPinMismatch,      Reason::kPinExpired,
+    Reason::kPinNotYetValid,   Reason::kCertificateMissing,
 };
 
 // Lower is graver.
@@ -31,20 +31,24 @@ int Rank(const Finding& finding) {
 }
 
 // Asks one verifier. One that is not there has decided nothing.
-Finding Ask(const Verifier* verifier, const TlsEvidence& evidence, TimePoint now) {
+Finding Ask(const Verifier* verifier, const TlsEvidence& evidence,
+            TimePoint now) {
   if (verifier == nullptr) {
-    return Finding::Undecided(Error(Reason::kInternal, "a verifier is missing"));
+    return Finding::Undecided(
+        Error(Reason::kInternal, "a verifier is missing"));
   }
   return verifier->Check(evidence, now).From(std::string(verifier->name()));
 }
 
 // The finding that decides against the connection; null if none does.
-const Finding* Gravest(const std::vector<Finding>& findings, std::size_t deciding) {
+const Finding* Gravest(const std::vector<Finding>& findings,
+                       std::size_t deciding) {
   const Finding* gravest = nullptr;
   for (std::size_t i = 0; i < deciding; ++i) {
     const Finding& finding = findings[i];
     if (finding.satisfied()) continue;
-    if (gravest == nullptr || Rank(finding) < Rank(*gravest)) gravest = &finding;
+    if (gravest == nullptr || Rank(finding) < Rank(*gravest))
+      gravest = &finding;
   }
   return gravest;
 }
@@ -78,7 +82,8 @@ Verdict Pass(const std::vector<Finding>& findings, std::size_t deciding,
 
 }  // namespace
 
-Verdict Judge(const HostPlan& plan, const TlsEvidence& evidence, TimePoint now) {
+Verdict Judge(const HostPlan& plan, const TlsEvidence& evidence,
+              TimePoint now) {
   const bool encrypted = !evidence.protocol.empty();
   const bool required =
       plan.tls == TlsUse::kRequired || plan.wrapper || !plan.verifiers.empty();

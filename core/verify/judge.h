@@ -24,8 +24,9 @@ namespace postern {
 // Of two equally grave ones the first in the plan's order.
 //
 // After a refusal or without TLS no verifier is asked. Otherwise all are, the
-// recorded ones after those that decide, and all findings are in the verdict. on-fail= is applied later, by the host loop,
-// which alone has seen all hosts; line, origin and basis are the gate's.
+// recorded ones after those that decide, and all findings are in the verdict.
+// on-fail= is applied later, by the host loop, which alone has seen all hosts;
+// line, origin and basis are the gate's.
 [[nodiscard]] Verdict Judge(const HostPlan& plan, const TlsEvidence& evidence,
                             TimePoint now);
 

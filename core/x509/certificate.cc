@@ -79,13 +79,15 @@ Result<std::vector<Certificate>> ReadPemCertificates(std::string_view pem) {
     if (!block) return block.error();
     if (!block->has_value()) break;
     const PemBlock& found = **block;
-    if (found.name != "CERTIFICATE" && found.name != "X509 CERTIFICATE") continue;
+    if (found.name != "CERTIFICATE" && found.name != "X509 CERTIFICATE")
+      continue;
     auto certificate = Certificate::Parse(
         DerCertificate(found.octets.begin(), found.octets.end()));
     if (!certificate) {
       return Error{certificate.error().reason(),
-                   "PEM certificate " + std::to_string(certificates.size() + 1) +
-                       ": " + certificate.error().detail()};
+                   "PEM certificate " +
+                       std::to_string(certificates.size() + 1) + ": " +
+                       certificate.error().detail()};
     }
     certificates.push_back(std::move(certificate).value());
   }

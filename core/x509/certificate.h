@@ -2,9 +2,9 @@
 //
 // Certificate: one certificate, parsed. It says what stands in it and judges
 // nothing: whether it may be believed is path_validator.h's business, whether
-// it is pinned is plugins/pin's. Text for people is sanitised and bounded; names
-// to compare are octets as they stand (ReferenceIdentity refuses what is not a
-// name).
+// it is pinned is plugins/pin's. Text for people is sanitised and bounded;
+// names to compare are octets as they stand (ReferenceIdentity refuses what is
+// not a name).
 //
 // Source: RFC 5280 section 4.
 #pragma once
@@ -61,7 +61,9 @@ class Certificate {
   Result<std::string> SpkiDigest(DigestAlgorithm algorithm) const;
 
   // The same octets.
-  bool operator==(const Certificate& other) const { return der() == other.der(); }
+  bool operator==(const Certificate& other) const {
+    return der() == other.der();
+  }
 
   const CertificateDetails& details() const { return *details_; }
 

@@ -25,8 +25,8 @@ POLICY_CONSTRAINTS* DecodePolicyConstraints(POLICY_CONSTRAINTS** /*unused*/,
       nullptr, cursor, length, ASN1_ITEM_rptr(POLICY_CONSTRAINTS))));
 }
 
-// Decodes the value of an extension with one of OpenSSL's d2i functions. Null if
-// it does not parse or is followed by stray bytes.
+// Decodes the value of an extension with one of OpenSSL's d2i functions. Null
+// if it does not parse or is followed by stray bytes.
 template <auto kDecode, auto kFree>
 auto Decode(const X509_EXTENSION* extension) {
   const ASN1_OCTET_STRING* value =
@@ -56,7 +56,8 @@ struct Reader {
     details->ca = value->ca != 0;
     if (value->pathlen == nullptr) return;
     const long length = ASN1_INTEGER_get(value->pathlen);
-    if (length < 0) return Defect("its pathLenConstraint is no sensible number");
+    if (length < 0)
+      return Defect("its pathLenConstraint is no sensible number");
     if (!details->ca) return Defect("it has a pathLenConstraint and is no CA");
     details->path_length = length;
   }
@@ -91,7 +92,8 @@ struct Reader {
   }
 
   void SubjectAltName() {
-    const auto value = Decode<&d2i_GENERAL_NAMES, &GENERAL_NAMES_free>(extension);
+    const auto value =
+        Decode<&d2i_GENERAL_NAMES, &GENERAL_NAMES_free>(extension);
     if (!value) return Defect("its subjectAltName does not parse");
     const std::vector<GeneralName> names = ReadNames(value.get());
     if (names.empty()) Defect("its subjectAltName is empty");
@@ -109,7 +111,7 @@ struct Reader {
     }
   }
 
-  static bool ReadSubtrees(const STACK_OF(GENERAL_SUBTREE)* trees,
+  static bool ReadSubtrees(const STACK_OF(GENERAL_SUBTREE) * trees,
                            std::vector<GeneralName>* out) {
     for (int i = 0; i < sk_GENERAL_SUBTREE_num(trees); ++i) {
       const GENERAL_SUBTREE* tree = sk_GENERAL_SUBTREE_value(trees, i);
@@ -118,7 +120,8 @@ struct Reader {
         return false;
       }
       const GeneralNamesPtr one(sk_GENERAL_NAME_new_null());
-      if (!one || sk_GENERAL_NAME_push(one.get(), tree->base) <= 0) return false;
+      if (!one || sk_GENERAL_NAME_push(one.get(), tree->base) <= 0)
+        return false;
       const auto names = ReadNames(one.get());
       sk_GENERAL_NAME_pop(one.get());  // it belongs to the tree
       out->insert(out->end(), names.begin(), names.end());
@@ -139,15 +142,18 @@ struct Reader {
       Defect("its nameConstraints are empty");
     }
     if (!critical) Defect("its nameConstraints are not critical");
-    if (const auto defect = FindDefect(constraints)) details->AddDefect(*defect);
+    if (const auto defect = FindDefect(constraints))
+      details->AddDefect(*defect);
     details->constraints = std::move(constraints);
   }
 
   void AuthorityKeyId() {
-    const auto value = Decode<&d2i_AUTHORITY_KEYID, &AUTHORITY_KEYID_free>(extension);
+    const auto value =
+        Decode<&d2i_AUTHORITY_KEYID, &AUTHORITY_KEYID_free>(extension);
     if (!value) return Defect("its authorityKeyIdentifier does not parse");
     if (critical) Defect("its authorityKeyIdentifier is critical");
-    if (value->keyid != nullptr) details->authority_key_id = Octets(value->keyid);
+    if (value->keyid != nullptr)
+      details->authority_key_id = Octets(value->keyid);
   }
 
   void SubjectKeyId() {
@@ -177,23 +183,33 @@ struct Reader {
       return;
     }
     std::array<char, 80> name{};
-    OBJ_obj2txt(name.data(), static_cast<int>(name.size()),
-                X509_EXTENSION_get_object(const_cast<X509_EXTENSION*>(extension)), 1);
+    OBJ_obj2txt(
+        name.data(), static_cast<int>(name.size()),
+        X509_EXTENSION_get_object(const_cast<X509_EXTENSION*>(extension)), 1);
     details->AddDefect("it has a critical extension that is not understood (" +
                        std::string(name.data()) + ")");
   }
 
   void Read(int nid) {
     switch (nid) {
-      case NID_basic_constraints: return BasicConstraints();
-      case NID_key_usage: return KeyUsage();
-      case NID_ext_key_usage: return ExtendedKeyUsage();
-      case NID_subject_alt_name: return SubjectAltName();
-      case NID_name_constraints: return NameConstraintsExtension();
-      case NID_authority_key_identifier: return AuthorityKeyId();
-      case NID_subject_key_identifier: return SubjectKeyId();
-      case NID_policy_constraints: return PolicyConstraints();
-      default: return Other(nid);
+      case NID_basic_constraints:
+        return BasicConstraints();
+      case NID_key_usage:
+        return KeyUsage();
+      case NID_ext_key_usage:
+        return ExtendedKeyUsage();
+      case NID_subject_alt_name:
+        return SubjectAltName();
+      case NID_name_constraints:
+        return NameConstraintsExtension();
+      case NID_authority_key_identifier:
+        return AuthorityKeyId();
+      case NID_subject_key_identifier:
+        return SubjectKeyId();
+      case NID_policy_constraints:
+        return PolicyConstraints();
+      default:
+        return Other(nid);
     }
   }
 };
@@ -209,12 +225,14 @@ void CheckWhole(CertificateDetails* details) {
   if (details->constraints && !details->ca) {
     details->AddDefect("it has nameConstraints and is no CA");
   }
-  if (!details->ca && (details->key_usage.value_or(0) & KU_KEY_CERT_SIGN) != 0) {
+  if (!details->ca &&
+      (details->key_usage.value_or(0) & KU_KEY_CERT_SIGN) != 0) {
     details->AddDefect("it may sign certificates and is no CA");
   }
   if (details->path_length && details->key_usage &&
       (*details->key_usage & KU_KEY_CERT_SIGN) == 0) {
-    details->AddDefect("it has a pathLenConstraint and may not sign certificates");
+    details->AddDefect(
+        "it has a pathLenConstraint and may not sign certificates");
   }
 }
 

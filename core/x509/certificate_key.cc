@@ -49,7 +49,8 @@ void ReadRsaKey(const EVP_PKEY* key, CertificateDetails* details) {
 
 void ReadEcKey(const EVP_PKEY* key, CertificateDetails* details) {
   int is_explicit = 0;
-  if (EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
+  if (EVP_PKEY_get_int_param(key,
+                             OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
                              &is_explicit) == 1 &&
       is_explicit != 0) {
     // RFC 5480 section 2.1.1.
@@ -60,15 +61,16 @@ void ReadEcKey(const EVP_PKEY* key, CertificateDetails* details) {
   }
   std::array<char, 80> name{};
   std::size_t length = 0;
-  const bool named = EVP_PKEY_get_group_name(key, name.data(), name.size(),
-                                             &length) == 1;
+  const bool named =
+      EVP_PKEY_get_group_name(key, name.data(), name.size(), &length) == 1;
   const int nid = named ? OBJ_txt2nid(name.data()) : NID_undef;
   for (const auto& [curve, text] : kCurves) {
     if (curve != nid) continue;
     details->key_description = std::string("EC ") + text;
     return;
   }
-  details->key_description = std::string("EC ") + (named ? name.data() : "unknown");
+  details->key_description =
+      std::string("EC ") + (named ? name.data() : "unknown");
   details->weakness = "its key lies on the curve " +
                       (named ? std::string(name.data()) : "unknown") +
                       ", which is not accepted";
@@ -117,12 +119,12 @@ void ReadSignature(CertificateDetails* details) {
     details->AddDefect("it is signed with an unknown algorithm");
     return;
   }
-  static constexpr std::array kGood{
-      NID_sha224,   NID_sha256,   NID_sha384,   NID_sha512, NID_sha3_224,
-      NID_sha3_256, NID_sha3_384, NID_sha3_512};
-  const bool good = digest == NID_undef
-                        ? key == NID_ED25519 || key == NID_ED448
-                        : std::find(kGood.begin(), kGood.end(), digest) != kGood.end();
+  static constexpr std::array kGood{NID_sha224,   NID_sha256,   NID_sha384,
+                                    NID_sha512,   NID_sha3_224, NID_sha3_256,
+                                    NID_sha3_384, NID_sha3_512};
+  const bool good = digest == NID_undef ? key == NID_ED25519 || key == NID_ED448
+                                        : std::find(kGood.begin(), kGood.end(),
+                                                    digest) != kGood.end();
   if (!good) {
     const char* name = OBJ_nid2ln(digest == NID_undef ? key : digest);
     // The hash is forgiven at anchors, whose signatures nobody checks; so it is

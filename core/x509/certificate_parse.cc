@@ -14,7 +14,8 @@ constexpr int kMaxSerialOctets = 20;
 std::string Encode(int length, unsigned char* bytes) {
   const OpenSslBytes owner(bytes);
   if (length <= 0) return {};
-  return {reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(length)};
+  return {reinterpret_cast<const char*>(bytes),
+          static_cast<std::size_t>(length)};
 }
 
 std::optional<int> Digits(std::string_view text, std::size_t at,
@@ -70,14 +71,16 @@ void ReadSubject(CertificateDetails* details) {
   if (!details->empty_subject) {
     unsigned char* bytes = nullptr;
     const int length = i2d_X509_NAME(subject, &bytes);
-    details->names.push_back({GeneralName::Kind::kDirectory, Encode(length, bytes)});
+    details->names.push_back(
+        {GeneralName::Kind::kDirectory, Encode(length, bytes)});
   }
   for (int i = 0; i < X509_NAME_entry_count(subject); ++i) {
     const X509_NAME_ENTRY* entry = X509_NAME_get_entry(subject, i);
     const int nid = OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry));
     if (nid != NID_commonName && nid != NID_pkcs9_emailAddress) continue;
     unsigned char* bytes = nullptr;
-    const int length = ASN1_STRING_to_UTF8(&bytes, X509_NAME_ENTRY_get_data(entry));
+    const int length =
+        ASN1_STRING_to_UTF8(&bytes, X509_NAME_ENTRY_get_data(entry));
     std::string text = Encode(length, bytes);
     if (nid == NID_commonName) {
       details->common_names.push_back(std::move(text));
@@ -108,8 +111,7 @@ Error Malformed(const std::string& what) {
 
 std::string NameText(const X509_NAME* name) {
   const BioPtr bio(BIO_new(BIO_s_mem()));
-  if (!bio || X509_NAME_print_ex(bio.get(), name, 0,
-                                 XN_FLAG_RFC2253) < 0) {
+  if (!bio || X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253) < 0) {
     TakeOpenSslErrors();
     return {};
   }
@@ -136,10 +138,12 @@ std::optional<Asn1Time> ReadTime(const ASN1_TIME* time) {
   const auto hour = Digits(text, year_digits + 4, 2);
   const auto minute = Digits(text, year_digits + 6, 2);
   const auto second = Digits(text, year_digits + 8, 2);
-  if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
+  if (!year || !month || !day || !hour || !minute || !second)
+    return std::nullopt;
   if (utc) *year += *year < 50 ? 2000 : 1900;
   const std::chrono::year_month_day date{
-      std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
+      std::chrono::year(*year),
+      std::chrono::month(static_cast<unsigned>(*month)),
       std::chrono::day(static_cast<unsigned>(*day))};
   if (!date.ok() || *hour > 23 || *minute > 59 || *second > 59) {
     return std::nullopt;

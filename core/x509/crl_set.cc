@@ -12,12 +12,14 @@
 namespace postern {
 namespace {
 
-using IdpPtr = std::unique_ptr<ISSUING_DIST_POINT,
-                               OpenSslFree<&ISSUING_DIST_POINT_free>>;
+using IdpPtr =
+    std::unique_ptr<ISSUING_DIST_POINT, OpenSslFree<&ISSUING_DIST_POINT_free>>;
 using CrlDpPtr =
     std::unique_ptr<CRL_DIST_POINTS, OpenSslFree<&CRL_DIST_POINTS_free>>;
 
-Error Unusable(const std::string& what) { return {Reason::kCrlUnavailable, what}; }
+Error Unusable(const std::string& what) {
+  return {Reason::kCrlUnavailable, what};
+}
 
 std::string SerialOctets(const ASN1_INTEGER* serial) {
   const char* sign = ASN1_STRING_type(serial) == V_ASN1_NEG_INTEGER ? "-" : "+";
@@ -41,8 +43,8 @@ bool ShareAName(const GENERAL_NAMES* point, const GENERAL_NAMES* b) {
   return false;
 }
 
-// RFC 5280 section 6.3.3 (b)(2)(i): a list of one distribution point speaks only
-// for certificates that name that point.
+// RFC 5280 section 6.3.3 (b)(2)(i): a list of one distribution point speaks
+// only for certificates that name that point.
 bool SpeaksFor(const DIST_POINT_NAME* point, const Certificate& certificate) {
   if (point->type != 0) return false;  // a relative name: not used
   const CrlDpPtr own(static_cast<CRL_DIST_POINTS*>(
@@ -75,7 +77,8 @@ struct CrlSet::List {
       const int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
       if (nid == NID_delta_crl) defect = "it is a delta list";
       if (nid == NID_issuing_distribution_point) {
-        scope.reset(static_cast<ISSUING_DIST_POINT*>(X509V3_EXT_d2i(extension)));
+        scope.reset(
+            static_cast<ISSUING_DIST_POINT*>(X509V3_EXT_d2i(extension)));
         if (!scope) defect = "its scope does not parse";
       } else if (X509_EXTENSION_get_critical(extension) > 0 &&
                  nid != NID_authority_key_identifier && nid != NID_crl_number) {
@@ -96,7 +99,8 @@ struct CrlSet::List {
       for (int e = 0; e < X509_REVOKED_get_ext_count(entry); ++e) {
         X509_EXTENSION* extension = X509_REVOKED_get_ext(entry, e);
         const int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
-        if (X509_EXTENSION_get_critical(extension) > 0 && nid != NID_crl_reason) {
+        if (X509_EXTENSION_get_critical(extension) > 0 &&
+            nid != NID_crl_reason) {
           defect = "an entry has a critical extension that is not understood";
         }
       }
@@ -111,12 +115,14 @@ struct CrlSet::List {
     if (!scope) return true;
     const bool ca = certificate.details().ca;
     if ((scope->onlyuser > 0 && ca) || (scope->onlyCA > 0 && !ca)) return false;
-    return scope->distpoint == nullptr || SpeaksFor(scope->distpoint, certificate);
+    return scope->distpoint == nullptr ||
+           SpeaksFor(scope->distpoint, certificate);
   }
 
   // Nothing: the list is of use for `certificate` at this time.
-  std::string Objection(const Certificate& certificate, const Certificate& issuer,
-                        TimePoint at, SignatureChecker& signatures) const {
+  std::string Objection(const Certificate& certificate,
+                        const Certificate& issuer, TimePoint at,
+                        SignatureChecker& signatures) const {
     if (!defect.empty()) return defect;
     if (!Covers(certificate)) return "it is not about this certificate";
     const auto usage = issuer.details().key_usage;
@@ -129,10 +135,12 @@ struct CrlSet::List {
       return "it is out of date since " + FormatTime(*next_update);
     }
     switch (signatures.Check(crl.get(), issuer)) {
-      case SignatureChecker::Answer::kGood: return {};
+      case SignatureChecker::Answer::kGood:
+        return {};
       case SignatureChecker::Answer::kTooMany:
         return "too many signatures would have to be checked";
-      default: return "it is not signed by the issuer's key";
+      default:
+        return "it is not signed by the issuer's key";
     }
   }
 };
@@ -140,7 +148,8 @@ struct CrlSet::List {
 CrlSet::CrlSet() = default;
 CrlSet::~CrlSet() = default;
 
-Result<std::shared_ptr<const CrlSet>> CrlSet::FromFile(const std::string& path) {
+Result<std::shared_ptr<const CrlSet>> CrlSet::FromFile(
+    const std::string& path) {
   auto text = ReadWholeFile(path, Reason::kCrlUnavailable);
   if (!text) return text.error();
   auto set = FromPem(*text);
@@ -165,7 +174,8 @@ Result<std::shared_ptr<const CrlSet>> CrlSet::FromPem(std::string_view pem) {
     list->crl.reset(
         d2i_X509_CRL(nullptr, &cursor, static_cast<long>(found.octets.size())));
     if (!list->crl || cursor != end) {
-      return Unusable("a revocation list does not parse: " + TakeOpenSslErrors());
+      return Unusable("a revocation list does not parse: " +
+                      TakeOpenSslErrors());
     }
     const auto from = ReadTime(X509_CRL_get0_lastUpdate(list->crl.get()));
     if (!from) return Unusable("a revocation list has no date");
@@ -204,7 +214,8 @@ CrlSet::Answer CrlSet::Look(const Certificate& certificate,
       }
       continue;
     }
-    if (std::binary_search(list->revoked.begin(), list->revoked.end(), serial)) {
+    if (std::binary_search(list->revoked.begin(), list->revoked.end(),
+                           serial)) {
       return {State::kRevoked, "revoked by " + certificate.issuer() +
                                    ", serial number " + certificate.serial()};
     }

@@ -1,7 +1,7 @@
 // core/x509/crl_set.h
 //
-// CrlSet: certificate revocation lists, read from PEM. A list counts only if the
-// certificate's own issuer signed it, it is of today, and all of it is
+// CrlSet: certificate revocation lists, read from PEM. A list counts only if
+// the certificate's own issuer signed it, it is of today, and all of it is
 // understood; otherwise nothing is known, and nothing known is not "good".
 //
 // Source: RFC 5280 sections 5 and 6.3. Delta and indirect lists are not used.
@@ -24,7 +24,8 @@ class SignatureChecker;  // signature_checker.h, for this room
 class CrlSet {
  public:
   // Errors are kCrlUnavailable: missing, unreadable, malformed, no list in it.
-  static Result<std::shared_ptr<const CrlSet>> FromFile(const std::string& path);
+  static Result<std::shared_ptr<const CrlSet>> FromFile(
+      const std::string& path);
   static Result<std::shared_ptr<const CrlSet>> FromPem(std::string_view pem);
 
   CrlSet(const CrlSet&) = delete;

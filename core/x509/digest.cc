@@ -7,10 +7,14 @@ namespace {
 
 const EVP_MD* Implementation(DigestAlgorithm algorithm) {
   switch (algorithm) {
-    case DigestAlgorithm::kSha256: return EVP_sha256();
-    case DigestAlgorithm::kSha512: return EVP_sha512();
-    case DigestAlgorithm::kSha1: return EVP_sha1();
-    case DigestAlgorithm::kMd5: return EVP_md5();
+    case DigestAlgorithm::kSha256:
+      return EVP_sha256();
+    case DigestAlgorithm::kSha512:
+      return EVP_sha512();
+    case DigestAlgorithm::kSha1:
+      return EVP_sha1();
+    case DigestAlgorithm::kMd5:
+      return EVP_md5();
   }
   return nullptr;
 }
@@ -19,20 +23,28 @@ const EVP_MD* Implementation(DigestAlgorithm algorithm) {
 
 std::string_view ToString(DigestAlgorithm algorithm) {
   switch (algorithm) {
-    case DigestAlgorithm::kSha256: return "sha256";
-    case DigestAlgorithm::kSha512: return "sha512";
-    case DigestAlgorithm::kSha1: return "sha1";
-    case DigestAlgorithm::kMd5: return "md5";
+    case DigestAlgorithm::kSha256:
+      return "sha256";
+    case DigestAlgorithm::kSha512:
+      return "sha512";
+    case DigestAlgorithm::kSha1:
+      return "sha1";
+    case DigestAlgorithm::kMd5:
+      return "md5";
   }
   return "unknown";
 }
 
 std::size_t DigestLength(DigestAlgorithm algorithm) {
   switch (algorithm) {
-    case DigestAlgorithm::kSha256: return 32;
-    case DigestAlgorithm::kSha512: return 64;
-    case DigestAlgorithm::kSha1: return 20;
-    case DigestAlgorithm::kMd5: return 16;
+    case DigestAlgorithm::kSha256:
+      return 32;
+    case DigestAlgorithm::kSha512:
+      return 64;
+    case DigestAlgorithm::kSha1:
+      return 20;
+    case DigestAlgorithm::kMd5:
+      return 16;
   }
   return 0;
 }
@@ -45,9 +57,9 @@ Result<std::string> Digest(DigestAlgorithm algorithm, std::string_view octets) {
       EVP_Digest(octets.data(), octets.size(),
                  reinterpret_cast<unsigned char*>(digest.data()), &length,
                  implementation, nullptr) != 1) {
-    return Error{Reason::kInternal, std::string(ToString(algorithm)) +
-                                        " is unavailable: " +
-                                        TakeOpenSslErrors()};
+    return Error{Reason::kInternal,
+                 std::string(ToString(algorithm)) +
+                     " is unavailable: " + TakeOpenSslErrors()};
   }
   digest.resize(length);
   return digest;

@@ -16,7 +16,8 @@ std::int64_t Count(const timespec& time) {
 
 }  // namespace
 
-Result<FileCache::Stamp> FileCache::Look(const std::string& path, Reason reason) {
+Result<FileCache::Stamp> FileCache::Look(const std::string& path,
+                                         Reason reason) {
   struct stat status {};
   if (stat(path.c_str(), &status) != 0) {
     return Error{reason, path + ": " + std::strerror(errno)};

@@ -5,8 +5,8 @@
 // times), so that no message pays for reading a bundle. Errors are not kept.
 //
 // Of a hashed directory the times of the directory itself count: a certificate
-// that is added, removed or replaced by rename is noticed, one that is rewritten
-// in place is not. update-ca-certificates does the former.
+// that is added, removed or replaced by rename is noticed, one that is
+// rewritten in place is not. update-ca-certificates does the former.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,8 @@ class FileCache {
     bool operator==(const Stamp&) const = default;
   };
   template <typename T>
-  using Known = std::map<std::string, std::pair<Stamp, std::shared_ptr<const T>>>;
+  using Known =
+      std::map<std::string, std::pair<Stamp, std::shared_ptr<const T>>>;
 
   static Result<Stamp> Look(const std::string& path, Reason reason);
   template <typename T, typename Load>

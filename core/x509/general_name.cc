@@ -16,7 +16,8 @@ constexpr std::size_t kIpv4Constraint = 8;
 constexpr std::size_t kIpv6Constraint = 32;
 
 bool IsAlnum(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         (c >= '0' && c <= '9');
 }
 
 char Lower(char c) {
@@ -68,7 +69,8 @@ bool DnsExcluded(std::string_view name, std::string_view tree) {
   const std::string_view parent = name.substr(2);
   if (WithinDomain(parent, tree)) return true;
   const std::size_t dot = tree.find('.');
-  return dot != std::string_view::npos && EqualNoCase(tree.substr(dot + 1), parent);
+  return dot != std::string_view::npos &&
+         EqualNoCase(tree.substr(dot + 1), parent);
 }
 
 bool IpWithin(std::string_view address, std::string_view tree) {
@@ -111,7 +113,8 @@ bool IsMailbox(std::string_view name) {
 bool EmailWithin(std::string_view name, std::string_view tree) {
   const std::size_t at = name.find('@');
   const std::size_t tree_at = tree.find('@');
-  if (tree_at == std::string_view::npos) return HostWithin(name.substr(at + 1), tree);
+  if (tree_at == std::string_view::npos)
+    return HostWithin(name.substr(at + 1), tree);
   return name.substr(0, at) == tree.substr(0, tree_at) &&
          EqualNoCase(name.substr(at + 1), tree.substr(tree_at + 1));
 }
@@ -147,7 +150,8 @@ bool DirectoryWithin(const std::string& name_der, const std::string& tree_der) {
     X509_NAME_ENTRY* entry = X509_NAME_get_entry(name.get(), i);
     const int set = X509_NAME_ENTRY_set(entry);
     // 0 begins a new RDN, -1 joins the one before.
-    if (X509_NAME_add_entry(prefix.get(), entry, -1, set == last_set ? -1 : 0) != 1) {
+    if (X509_NAME_add_entry(prefix.get(), entry, -1,
+                            set == last_set ? -1 : 0) != 1) {
       return false;
     }
     last_set = set;
@@ -160,11 +164,16 @@ bool Within(const GeneralName& name, const GeneralName& tree, bool excluded) {
     case Kind::kDns:
       return excluded ? DnsExcluded(name.value, tree.value)
                       : DnsPermitted(name.value, tree.value);
-    case Kind::kIp: return IpWithin(name.value, tree.value);
-    case Kind::kEmail: return EmailWithin(name.value, tree.value);
-    case Kind::kUri: return HostWithin(UriHost(name.value), tree.value);
-    case Kind::kDirectory: return DirectoryWithin(name.value, tree.value);
-    case Kind::kOther: return false;
+    case Kind::kIp:
+      return IpWithin(name.value, tree.value);
+    case Kind::kEmail:
+      return EmailWithin(name.value, tree.value);
+    case Kind::kUri:
+      return HostWithin(UriHost(name.value), tree.value);
+    case Kind::kDirectory:
+      return DirectoryWithin(name.value, tree.value);
+    case Kind::kOther:
+      return false;
   }
   return false;
 }
@@ -172,12 +181,18 @@ bool Within(const GeneralName& name, const GeneralName& tree, bool excluded) {
 // Whether anything can be said of this name at all.
 bool IsWellFormed(const GeneralName& name) {
   switch (name.kind) {
-    case Kind::kDns: return IsPresentableDnsName(name.value);
-    case Kind::kIp: return name.value.size() == 4 || name.value.size() == 16;
-    case Kind::kEmail: return IsMailbox(name.value);
-    case Kind::kUri: return !UriHost(name.value).empty();
-    case Kind::kDirectory: return DecodeName(name.value) != nullptr;
-    case Kind::kOther: return false;  // we can't compare these
+    case Kind::kDns:
+      return IsPresentableDnsName(name.value);
+    case Kind::kIp:
+      return name.value.size() == 4 || name.value.size() == 16;
+    case Kind::kEmail:
+      return IsMailbox(name.value);
+    case Kind::kUri:
+      return !UriHost(name.value).empty();
+    case Kind::kDirectory:
+      return DecodeName(name.value) != nullptr;
+    case Kind::kOther:
+      return false;  // we can't compare these
   }
   return false;
 }
@@ -188,12 +203,18 @@ bool SameKind(const GeneralName& a, const GeneralName& b) {
 
 const char* Word(Kind kind) {
   switch (kind) {
-    case Kind::kDns: return "a DNS name";
-    case Kind::kIp: return "an address";
-    case Kind::kEmail: return "an e-mail address";
-    case Kind::kUri: return "a URI";
-    case Kind::kDirectory: return "a directory name";
-    case Kind::kOther: return "a name";
+    case Kind::kDns:
+      return "a DNS name";
+    case Kind::kIp:
+      return "an address";
+    case Kind::kEmail:
+      return "an e-mail address";
+    case Kind::kUri:
+      return "a URI";
+    case Kind::kDirectory:
+      return "a directory name";
+    case Kind::kOther:
+      return "a name";
   }
   return "a name";
 }
@@ -206,7 +227,7 @@ NameConstraintAnswer CheckName(const NameConstraints& constraints,
     return NameConstraintAnswer{NameConstraintResult::kViolated,
                                 std::string(Word(name.kind)) + " " + how};
   };
-  bool asked = false;      // there is a constraint of this kind
+  bool asked = false;       // there is a constraint of this kind
   bool restricted = false;  // and it permits some only
   bool permitted = false;
   for (const auto* list : {&constraints.excluded, &constraints.permitted}) {
@@ -220,7 +241,8 @@ NameConstraintAnswer CheckName(const NameConstraints& constraints,
       }
       asked = true;
       const bool within = Within(name, tree, excluded);
-      if (excluded && within) return violated("that the name constraints exclude");
+      if (excluded && within)
+        return violated("that the name constraints exclude");
       if (!excluded) restricted = true;
       if (!excluded && within) permitted = true;
     }
@@ -242,17 +264,20 @@ std::optional<std::string> FindDefect(const NameConstraints& constraints) {
   for (const auto* list : {&constraints.permitted, &constraints.excluded}) {
     for (const GeneralName& tree : *list) {
       const std::string& value = tree.value;
-      if (tree.kind == Kind::kDns && !value.empty() && !IsHostName(value, true)) {
+      if (tree.kind == Kind::kDns && !value.empty() &&
+          !IsHostName(value, true)) {
         return "its nameConstraints have a malformed dNSName";
       }
       if (tree.kind == Kind::kIp &&
-          ((value.size() != kIpv4Constraint && value.size() != kIpv6Constraint) ||
-           !IsContiguousMask(std::string_view(value).substr(value.size() / 2)))) {
+          ((value.size() != kIpv4Constraint &&
+            value.size() != kIpv6Constraint) ||
+           !IsContiguousMask(
+               std::string_view(value).substr(value.size() / 2)))) {
         return "its nameConstraints have a malformed iPAddress";
       }
       const bool has_at = value.find('@') != std::string::npos;
-      const std::string_view host =
-          std::string_view(value).substr(!value.empty() && value[0] == '.' ? 1 : 0);
+      const std::string_view host = std::string_view(value).substr(
+          !value.empty() && value[0] == '.' ? 1 : 0);
       if (tree.kind == Kind::kEmail &&
           !(has_at ? IsMailbox(value) : IsHostName(host, true))) {
         return "its nameConstraints have a malformed rfc822Name";

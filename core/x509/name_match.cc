@@ -70,15 +70,15 @@ NameMatch Matched(const std::string& what, bool weak) {
 }
 
 // The reference that one of `presented` satisfies, in the order of references.
-std::optional<NameMatch> MatchAny(const std::vector<std::string>& presented,
-                                  const std::vector<ReferenceIdentity>& references,
-                                  const char* kind) {
+std::optional<NameMatch> MatchAny(
+    const std::vector<std::string>& presented,
+    const std::vector<ReferenceIdentity>& references, const char* kind) {
   for (const ReferenceIdentity& reference : references) {
     for (const std::string& name : presented) {
       if (!reference.Matches(name)) continue;
-      return Matched(std::string(kind) + " " + Shown(name) + " for " +
-                         reference.str(),
-                     reference.weak());
+      return Matched(
+          std::string(kind) + " " + Shown(name) + " for " + reference.str(),
+          reference.weak());
     }
   }
   return std::nullopt;
@@ -87,7 +87,8 @@ std::optional<NameMatch> MatchAny(const std::vector<std::string>& presented,
 // Whether a common name may stand for a reference identity.
 bool CountsCommonName(const Certificate& leaf, const AcceptedNames& names) {
   return names.common_name == CommonNameUse::kAlways ||
-         (names.common_name == CommonNameUse::kNoDnsName && leaf.dns_names().empty());
+         (names.common_name == CommonNameUse::kNoDnsName &&
+          leaf.dns_names().empty());
 }
 
 }  // namespace
@@ -122,11 +123,12 @@ NameMatch MatchNames(const Certificate& leaf, const AcceptedNames& names) {
     }
   }
   auto by_common_name = MatchAny(leaf.common_names(), names.references, "CN");
-  auto by_ptr = names.confirmed_ptr
-                    ? MatchAny(leaf.common_names(),
-                               {ReferenceIdentity::Exact(*names.confirmed_ptr).AsWeak()},
-                               "CN")
-                    : std::nullopt;
+  auto by_ptr =
+      names.confirmed_ptr
+          ? MatchAny(leaf.common_names(),
+                     {ReferenceIdentity::Exact(*names.confirmed_ptr).AsWeak()},
+                     "CN")
+          : std::nullopt;
   const auto& counting =
       by_common_name && CountsCommonName(leaf, names) ? by_common_name : by_ptr;
   if (counting) {

@@ -1,8 +1,8 @@
 // core/x509/name_match.h
 //
 // MatchNames(): does a certificate name one of the names we accept? Compares
-// and nothing else; whether the certificate can be believed is a question of its
-// own (path_validator.h).
+// and nothing else; whether the certificate can be believed is a question of
+// its own (path_validator.h).
 //
 // Source: RFC 9525 section 6.
 #pragma once

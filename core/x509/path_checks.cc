@@ -53,14 +53,15 @@ void CheckPathLength(const std::vector<Certificate>& path,
     if (!anchor && !details.self_issued) ++below;
   }
   if (request.max_depth && below > *request.max_depth) {
-    faults->push_back({Reason::kCertificateInvalid, static_cast<int>(path.size()) - 1,
+    faults->push_back({Reason::kCertificateInvalid,
+                       static_cast<int>(path.size()) - 1,
                        "more intermediates than were asked for"});
   }
 }
 
-// The names of the leaf that constraints apply to: its common names too, exactly
-// where they are compared (an authority that is held to one domain must not
-// reach another by way of the CN).
+// The names of the leaf that constraints apply to: its common names too,
+// exactly where they are compared (an authority that is held to one domain must
+// not reach another by way of the CN).
 std::vector<GeneralName> LeafNames(const Certificate& leaf,
                                    const PathRequest& request) {
   std::vector<GeneralName> names = leaf.details().names;
@@ -82,20 +83,21 @@ void CheckNameConstraints(const std::vector<Certificate>& path,
     const auto& constraints = path[i].details().constraints;
     if (!constraints) continue;
     for (std::size_t j = 0; j < i; ++j) {
-      // Section 6.1.3 (b): self-issued certificates are exempt but for the leaf.
+      // Section 6.1.3 (b): self-issued certificates are exempt but for the
+      // leaf.
       if (j > 0 && path[j].self_issued()) continue;
-      const NameConstraintAnswer answer =
-          CheckNames(*constraints,
-                     j == 0 ? LeafNames(path[j], request) : path[j].details().names,
-                     budget);
+      const NameConstraintAnswer answer = CheckNames(
+          *constraints,
+          j == 0 ? LeafNames(path[j], request) : path[j].details().names,
+          budget);
       if (answer.result == NameConstraintResult::kWithin) continue;
       const bool costly = answer.result == NameConstraintResult::kTooCostly;
-      faults->push_back(
-          {costly ? Reason::kCertificatePathTooCostly : Reason::kCertificateInvalid,
-           static_cast<int>(j),
-           costly ? "too many names and name constraints"
-                  : "it has " + answer.detail + " of certificate " +
-                        std::to_string(i)});
+      faults->push_back({costly ? Reason::kCertificatePathTooCostly
+                                : Reason::kCertificateInvalid,
+                         static_cast<int>(j),
+                         costly ? "too many names and name constraints"
+                                : "it has " + answer.detail +
+                                      " of certificate " + std::to_string(i)});
       if (costly) return;
     }
   }
@@ -110,19 +112,21 @@ void CheckRevocation(const std::vector<Certificate>& path,
         request.crls->Look(path[i], path[i + 1], request.at, signatures);
     if (answer.state == CrlSet::State::kGood) continue;
     const bool revoked = answer.state == CrlSet::State::kRevoked;
-    faults->push_back({revoked ? Reason::kCertificateRevoked : Reason::kCrlUnavailable,
-                       static_cast<int>(i), answer.detail});
+    faults->push_back(
+        {revoked ? Reason::kCertificateRevoked : Reason::kCrlUnavailable,
+         static_cast<int>(i), answer.detail});
   }
 }
 
 }  // namespace
 
-Faults CheckCertificate(const Certificate& certificate, PathRole role, int depth,
-                        TimePoint at) {
+Faults CheckCertificate(const Certificate& certificate, PathRole role,
+                        int depth, TimePoint at) {
   const CertificateDetails& details = certificate.details();
   const bool leaf = role == PathRole::kLeaf || role == PathRole::kTrustedLeaf;
   // Nobody checks the signature of what is trusted as it stands.
-  const bool signed_by_other = role == PathRole::kLeaf || role == PathRole::kIntermediate;
+  const bool signed_by_other =
+      role == PathRole::kLeaf || role == PathRole::kIntermediate;
   Faults faults;
   const auto invalid = [&](const std::string& what) {
     faults.push_back({Reason::kCertificateInvalid, depth, what});
@@ -157,8 +161,8 @@ Faults CheckCertificate(const Certificate& certificate, PathRole role, int depth
   return faults;
 }
 
-Faults CheckPath(const std::vector<Certificate>& path, const PathRequest& request,
-                 PathBudget& budget) {
+Faults CheckPath(const std::vector<Certificate>& path,
+                 const PathRequest& request, PathBudget& budget) {
   Faults faults;
   CheckPathLength(path, request, &faults);
   CheckNameConstraints(path, request, budget.name_comparisons, &faults);

@@ -1,8 +1,8 @@
 // core/x509/path_checks.h
 //
-// The rules of RFC 5280 section 6.1, certificate by certificate and over a whole
-// path. They collect every fault; which one is told is path_validator.cc's
-// business. Only for core/x509.
+// The rules of RFC 5280 section 6.1, certificate by certificate and over a
+// whole path. They collect every fault; which one is told is
+// path_validator.cc's business. Only for core/x509.
 #pragma once
 
 #include <vector>
@@ -32,6 +32,7 @@ struct PathBudget {
 // What is wrong with a path from leaf to anchor as a whole: lengths, name
 // constraints, policies, revocation. Signatures have been checked.
 std::vector<PathFault> CheckPath(const std::vector<Certificate>& path,
-                                 const PathRequest& request, PathBudget& budget);
+                                 const PathRequest& request,
+                                 PathBudget& budget);
 
 }  // namespace postern

@@ -18,12 +18,12 @@ using Faults = std::vector<PathFault>;
 // Gravest first (docs/x509.md). Whether a chain is trusted comes before what it
 // says; "could not find out" before what would be a definite no.
 constexpr std::array kGravity{
-    Reason::kCertificateMalformed,     Reason::kCertificatePathTooCostly,
-    Reason::kCertificateNotTrusted,    Reason::kCertificateChainIncomplete,
-    Reason::kCertificateRevoked,       Reason::kCrlUnavailable,
-    Reason::kCertificateInvalid,       Reason::kCertificateWeak,
-    Reason::kCertificateHostMismatch,  Reason::kCertificateCommonNameOnly,
-    Reason::kCertificateExpired,       Reason::kCertificateNotYetValid,
+    Reason::kCertificateMalformed,    Reason::kCertificatePathTooCostly,
+    Reason::kCertificateNotTrusted,   Reason::kCertificateChainIncomplete,
+    Reason::kCertificateRevoked,      Reason::kCrlUnavailable,
+    Reason::kCertificateInvalid,      Reason::kCertificateWeak,
+    Reason::kCertificateHostMismatch, Reason::kCertificateCommonNameOnly,
+    Reason::kCertificateExpired,      Reason::kCertificateNotYetValid,
 };
 
 bool Graver(const PathFault& a, const PathFault& b) {
@@ -44,7 +44,8 @@ class PathSearch {
     const Certificate& leaf = request_.chain.front();
     const bool trusted = request_.trust->Contains(leaf);
     Faults faults = CheckCertificate(
-        leaf, trusted ? PathRole::kTrustedLeaf : PathRole::kLeaf, 0, request_.at);
+        leaf, trusted ? PathRole::kTrustedLeaf : PathRole::kLeaf, 0,
+        request_.at);
     if (request_.names != nullptr) {
       result_.name = MatchNames(leaf, *request_.names);
       if (!result_.name.matched) {
@@ -103,8 +104,9 @@ class PathSearch {
     return std::any_of(path_.begin(), path_.end(), [&](const Certificate& c) {
       return c == candidate ||
              (c.details().spki == candidate.details().spki &&
-              X509_NAME_cmp(X509_get_subject_name(c.details().x509.get()),
-                            X509_get_subject_name(candidate.details().x509.get())) == 0);
+              X509_NAME_cmp(
+                  X509_get_subject_name(c.details().x509.get()),
+                  X509_get_subject_name(candidate.details().x509.get())) == 0);
     });
   }
 
@@ -116,7 +118,8 @@ class PathSearch {
         X509_get_issuer_name(certificate.details().x509.get());
     std::vector<Certificate> out;
     for (const Certificate& sent : pool_) {
-      if (X509_NAME_cmp(X509_get_subject_name(sent.details().x509.get()), issuer) == 0) {
+      if (X509_NAME_cmp(X509_get_subject_name(sent.details().x509.get()),
+                        issuer) == 0) {
         out.push_back(sent);
       }
     }
@@ -177,7 +180,8 @@ class PathSearch {
     } else if (explaining_) {
       more.push_back({Reason::kCertificatePathTooCostly, depth,
                       "the path has more than " +
-                          std::to_string(kMaxPathCertificates) + " certificates"});
+                          std::to_string(kMaxPathCertificates) +
+                          " certificates"});
       Consider(more);
     }
     path_.pop_back();
@@ -194,9 +198,9 @@ class PathSearch {
       faults.push_back({Reason::kCertificateNotTrusted, depth,
                         "not signed by the issuer it names: " + last.issuer()});
     } else {
-      faults.push_back({Reason::kCertificateChainIncomplete, depth,
-                        "its issuer was neither sent nor is it trusted: " +
-                            last.issuer()});
+      faults.push_back(
+          {Reason::kCertificateChainIncomplete, depth,
+           "its issuer was neither sent nor is it trusted: " + last.issuer()});
     }
     Consider(faults);
   }
@@ -216,7 +220,8 @@ class PathSearch {
   // is the least grave, because that is what has to be mended.
   void Consider(const Faults& faults) {
     if (faults.empty()) return;
-    const PathFault& gravest = *std::min_element(faults.begin(), faults.end(), Graver);
+    const PathFault& gravest =
+        *std::min_element(faults.begin(), faults.end(), Graver);
     if (!closest_ || Graver(*closest_, gravest)) closest_ = gravest;
   }
 
@@ -246,9 +251,9 @@ PathResult ValidatePath(const PathRequest& request) {
   } else if (request.chain.empty()) {
     fault = PathFault{Reason::kCertificateMissing, 0, "no certificate"};
   } else if (request.chain.size() > kMaxChainCertificates) {
-    fault = PathFault{Reason::kCertificatePathTooCostly, 0,
-                      std::to_string(request.chain.size()) +
-                          " certificates were presented"};
+    fault = PathFault{
+        Reason::kCertificatePathTooCostly, 0,
+        std::to_string(request.chain.size()) + " certificates were presented"};
   }
   if (!fault) return PathSearch(request).Run();
   PathResult result;
@@ -278,7 +283,8 @@ Finding ToFinding(const PathResult& result) {
     return Finding::Violated(fault.reason, std::move(detail));
   }
   if (result.path.empty()) {
-    return Finding::Undecided(Error(Reason::kInternal, "a path without certificates"));
+    return Finding::Undecided(
+        Error(Reason::kInternal, "a path without certificates"));
   }
   std::string detail = "trusted by " + result.path.back().subject();
   if (result.name.matched) detail += ", " + result.name.detail;

@@ -1,10 +1,10 @@
 // core/x509/path_validator.h
 //
 // Validates what a server presented against a trust store: builds a path from
-// the leaf to an anchor, trying every way there is within a bound, and checks it
-// by RFC 5280 section 6.1. No I/O, no clock: the same question has the same
-// answer, the reason included. docs/x509.md says what is checked, in which order
-// of gravity a reason is chosen, and where this is stricter than OpenSSL.
+// the leaf to an anchor, trying every way there is within a bound, and checks
+// it by RFC 5280 section 6.1. No I/O, no clock: the same question has the same
+// answer, the reason included. docs/x509.md says what is checked, in which
+// order of gravity a reason is chosen, and where this is stricter than OpenSSL.
 //
 //   const auto chain = ParseChain(evidence.chain());          // or from PEM
 //   PathRequest request{.chain = *chain, .trust = store};
@@ -72,8 +72,8 @@ Finding ToFinding(const PathResult& result);
 // The same for a chain that could not be read at all (ParseChain()).
 Finding ToFinding(const Error& error);
 
-// How grave a reason is among faults of one path: lower is graver and is the one
-// told. Reasons that no path has come last.
+// How grave a reason is among faults of one path: lower is graver and is the
+// one told. Reasons that no path has come last.
 int Gravity(Reason reason);
 
 }  // namespace postern

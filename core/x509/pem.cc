@@ -29,7 +29,8 @@ struct RawBlock {
 }  // namespace
 
 PemText::PemText(std::string_view text) {
-  if (text.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max())) {
+  if (text.size() <=
+      static_cast<std::size_t>(std::numeric_limits<int>::max())) {
     bio_.reset(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
   }
 }

@@ -19,7 +19,8 @@ struct CloseFile {
 }  // namespace
 
 Result<std::string> ReadWholeFile(const std::string& path, Reason reason) {
-  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "rbe"));
+  const std::unique_ptr<std::FILE, CloseFile> file(
+      std::fopen(path.c_str(), "rbe"));
   if (!file) return Error{reason, path + ": " + std::strerror(errno)};
   std::string text;
   char buffer[16384];

@@ -43,7 +43,8 @@ struct TrustStore::Entries {
         if (read) entry.certificates = std::move(read).value();
         entry.pem.clear();
       }
-      out.insert(out.end(), entry.certificates.begin(), entry.certificates.end());
+      out.insert(out.end(), entry.certificates.begin(),
+                 entry.certificates.end());
     }
     return out;
   }
@@ -63,14 +64,15 @@ std::uint32_t HashOf(const X509_NAME* name) {
 // "1a2b3c4d.0": the hash and the number; nothing for another kind of name.
 std::optional<std::pair<std::uint32_t, int>> ParseHashedName(
     const std::string& name) {
-  if (name.size() < 10 || name.size() > 14 || name[8] != '.') return std::nullopt;
+  if (name.size() < 10 || name.size() > 14 || name[8] != '.')
+    return std::nullopt;
   if (name.find_first_not_of("0123456789abcdef") != 8 ||
       name.find_first_not_of("0123456789", 9) != std::string::npos) {
     return std::nullopt;
   }
-  return std::pair(
-      static_cast<std::uint32_t>(std::strtoul(name.substr(0, 8).c_str(), nullptr, 16)),
-      std::atoi(name.c_str() + 9));
+  return std::pair(static_cast<std::uint32_t>(
+                       std::strtoul(name.substr(0, 8).c_str(), nullptr, 16)),
+                   std::atoi(name.c_str() + 9));
 }
 
 // `content` is everything the store was made of.
@@ -103,13 +105,15 @@ Result<std::shared_ptr<const TrustStore>> TrustStore::FromDirectory(
   for (const auto& [key, file] : found) {
     auto text = ReadWholeFile(file, Reason::kTrustStoreUnavailable);
     if (!text) continue;  // a dangling link of a removed certificate
-    content += std::to_string(key.first) + ":" + std::to_string(text->size()) + ":" + *text;
+    content += std::to_string(key.first) + ":" + std::to_string(text->size()) +
+               ":" + *text;
     Entries::Entry entry;
     entry.pem = std::move(text).value();
     entries->by_hash.emplace(key.first, std::move(entry));
   }
   if (entries->by_hash.empty()) {
-    return Unavailable(path + ": no hashed certificate in it (run 'openssl rehash')");
+    return Unavailable(path +
+                       ": no hashed certificate in it (run 'openssl rehash')");
   }
   auto fingerprint = FingerprintOf(content);
   if (!fingerprint) return Unavailable(fingerprint.error().detail());
@@ -164,7 +168,8 @@ Result<std::shared_ptr<const TrustStore>> TrustStore::FromAnchors(
 
 std::vector<Certificate> TrustStore::FindIssuers(
     const Certificate& certificate) const {
-  const X509_NAME* issuer = X509_get_issuer_name(certificate.details().x509.get());
+  const X509_NAME* issuer =
+      X509_get_issuer_name(certificate.details().x509.get());
   std::vector<Certificate> out;
   for (Certificate& anchor : entries_->Get(HashOf(issuer))) {
     const X509* x509 = anchor.details().x509.get();
@@ -177,7 +182,8 @@ std::vector<Certificate> TrustStore::FindIssuers(
 
 bool TrustStore::Contains(const Certificate& certificate) const {
   const X509* x509 = certificate.details().x509.get();
-  for (const Certificate& anchor : entries_->Get(HashOf(X509_get_subject_name(x509)))) {
+  for (const Certificate& anchor :
+       entries_->Get(HashOf(X509_get_subject_name(x509)))) {
     if (anchor == certificate) return true;
   }
   return false;

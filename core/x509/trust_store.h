@@ -27,8 +27,10 @@ class TrustStore {
   static Result<std::shared_ptr<const TrustStore>> FromFile(
       const std::string& path);
   // Whichever of the two `path` is.
-  static Result<std::shared_ptr<const TrustStore>> Load(const std::string& path);
-  static Result<std::shared_ptr<const TrustStore>> FromPem(std::string_view pem);
+  static Result<std::shared_ptr<const TrustStore>> Load(
+      const std::string& path);
+  static Result<std::shared_ptr<const TrustStore>> FromPem(
+      std::string_view pem);
   static Result<std::shared_ptr<const TrustStore>> FromAnchors(
       std::vector<Certificate> anchors);
 

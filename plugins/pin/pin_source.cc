@@ -14,14 +14,18 @@ constexpr std::string_view kName = "pin";
 
 CommonNameUse CommonNameUseFor(CommonName cn) {
   switch (cn) {
-    case CommonName::kNever: return CommonNameUse::kNever;
-    case CommonName::kNoSan: return CommonNameUse::kNoDnsName;
-    case CommonName::kAlways: return CommonNameUse::kAlways;
+    case CommonName::kNever:
+      return CommonNameUse::kNever;
+    case CommonName::kNoSan:
+      return CommonNameUse::kNoDnsName;
+    case CommonName::kAlways:
+      return CommonNameUse::kAlways;
   }
   return CommonNameUse::kNever;
 }
 
-Contribution Answer(Contribution::State state, Reason reason, std::string detail) {
+Contribution Answer(Contribution::State state, Reason reason,
+                    std::string detail) {
   Contribution contribution;
   contribution.source = kName;
   contribution.state = state;
@@ -48,7 +52,8 @@ class Bound final : public BoundSource {
   Bound(Destination destination, std::shared_ptr<const CrlSet> crls)
       : destination_(std::move(destination)), crls_(std::move(crls)) {}
 
-  Contribution ForHost(const HostFacts& host, Deadline /*deadline*/) const override {
+  Contribution ForHost(const HostFacts& host,
+                       Deadline /*deadline*/) const override {
     const PolicyLine& line = destination_.policy.line;
     ReferenceNames names = ReferenceIdentitiesFor(line, destination_, host);
     CaPinRequirement ca;
@@ -56,10 +61,10 @@ class Bound final : public BoundSource {
     ca.names.common_name = CommonNameUseFor(line.cn);
     ca.ptr = names.ptr;
     ca.crls = crls_;
-    auto verifier = std::make_shared<const PinVerifier>(destination_.policy.pins,
-                                                        std::move(ca));
-    Contribution contribution =
-        Answer(Contribution::State::kApplies, Reason::kOk, verifier->Describe());
+    auto verifier = std::make_shared<const PinVerifier>(
+        destination_.policy.pins, std::move(ca));
+    Contribution contribution = Answer(Contribution::State::kApplies,
+                                       Reason::kOk, verifier->Describe());
     contribution.verifier = std::move(verifier);
     return contribution;
   }

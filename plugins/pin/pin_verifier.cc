@@ -17,10 +17,14 @@ constexpr const char* kPromoteHint =
 
 std::string_view ToText(PinKind kind) {
   switch (kind) {
-    case PinKind::kSpki: return "spki";
-    case PinKind::kCert: return "cert";
-    case PinKind::kAny: return "any";
-    case PinKind::kCa: return "ca";
+    case PinKind::kSpki:
+      return "spki";
+    case PinKind::kCert:
+      return "cert";
+    case PinKind::kAny:
+      return "any";
+    case PinKind::kCa:
+      return "ca";
   }
   return "spki";
 }
@@ -98,7 +102,7 @@ std::string PinVerifier::Describe() const {
   if (!authorities) return text.empty() ? "no pin" : text;
   text += "; below a ca pin, named " + ToString(ca_.names);
   if (ca_.ptr) text += " or the PTR name, as CN";
-  text += ca_.names.common_name == CommonNameUse::kAlways    ? ", cn=always"
+  text += ca_.names.common_name == CommonNameUse::kAlways      ? ", cn=always"
           : ca_.names.common_name == CommonNameUse::kNoDnsName ? ", cn=no-san"
                                                                : ", cn=never";
   if (ca_.crls) text += ", not revoked (" + ca_.crls->fingerprint() + ")";
@@ -110,7 +114,8 @@ Finding PinVerifier::Check(const TlsEvidence& evidence, TimePoint now) const {
     return Finding::Violated(Reason::kCertificateMissing,
                              "no certificate was presented");
   }
-  if (pins_.empty()) return Finding::Violated(Reason::kPinMissing, "there is no pin");
+  if (pins_.empty())
+    return Finding::Violated(Reason::kPinMissing, "there is no pin");
   const auto leaf = Certificate::Parse(evidence.leaf());
   if (!leaf) return ToFinding(leaf.error());
   Finding by_leaf = CheckLeaf(*leaf, now);
@@ -163,11 +168,13 @@ Finding PinVerifier::CheckAuthorities(const TlsEvidence& evidence,
   for (const Term term : {Term::kValid, Term::kExpired, Term::kNotYet}) {
     std::vector<const Pin*> pins;
     for (const Pin& pin : pins_) {
-      if (pin.kind == PinKind::kCa && TermOf(pin, now) == term) pins.push_back(&pin);
+      if (pin.kind == PinKind::kCa && TermOf(pin, now) == term)
+        pins.push_back(&pin);
     }
     if (pins.empty()) continue;
     Finding finding = CheckPathTo(pins, term, *chain, evidence, now);
-    if (finding.satisfied() || finding.reason() != Reason::kPinMismatch) return finding;
+    if (finding.satisfied() || finding.reason() != Reason::kPinMismatch)
+      return finding;
     if (!first) first = std::move(finding);
   }
   return *std::move(first);
@@ -199,8 +206,9 @@ Finding PinVerifier::CheckPathTo(const std::vector<const Pin*>& pins, Term term,
   if (!result.accepted()) {
     Finding finding = ToFinding(result);
     if (!IsNoPath(finding.reason())) return finding;
-    return Finding::Violated(Reason::kPinMismatch,
-                             "no verified path to a ca pin: " + finding.detail())
+    return Finding::Violated(
+               Reason::kPinMismatch,
+               "no verified path to a ca pin: " + finding.detail())
         .WithHint(kCompareHint);
   }
   const Pin* best = nullptr;
@@ -212,8 +220,10 @@ Finding PinVerifier::CheckPathTo(const std::vector<const Pin*>& pins, Term term,
     return Finding::Undecided(Error(Reason::kInternal, "a path to no pin"));
   }
   const std::string detail = Shown(*best) + ", " + result.name.detail;
-  if (term == Term::kExpired) return Finding::Violated(Reason::kPinExpired, detail);
-  if (term == Term::kNotYet) return Finding::Violated(Reason::kPinNotYetValid, detail);
+  if (term == Term::kExpired)
+    return Finding::Violated(Reason::kPinExpired, detail);
+  if (term == Term::kNotYet)
+    return Finding::Violated(Reason::kPinNotYetValid, detail);
   Finding finding = Matched(*best, detail);
   return result.name.weak ? std::move(finding).Noteworthy() : finding;
 }

@@ -3,10 +3,10 @@
 // PinVerifier: does the server's certificate match a pin?
 //
 // A leaf pin (`spki`, `cert`, `any`) is compared with the leaf alone: a pinned
-// certificate that is sent along proves nothing. Names, issuer and expiry of the
-// leaf don't count then. A `ca` pin takes the place of the trust store: a path
-// from the leaf has to be verified up to it, and the certificate has to carry
-// one of the names expected.
+// certificate that is sent along proves nothing. Names, issuer and expiry of
+// the leaf don't count then. A `ca` pin takes the place of the trust store: a
+// path from the leaf has to be verified up to it, and the certificate has to
+// carry one of the names expected.
 //
 // See RFC 7469 section 2.4 for what is hashed.
 #pragma once
@@ -40,8 +40,8 @@ class PinVerifier final : public Verifier {
   std::string Describe() const override;
 
   // Satisfied by the first active pin that matches today, else by a backup pin
-  // (noteworthy). Violated: kPinExpired or kPinNotYetValid where only such a pin
-  // matches, a `ca` path's own reason where it leads to a pin and fails
+  // (noteworthy). Violated: kPinExpired or kPinNotYetValid where only such a
+  // pin matches, a `ca` path's own reason where it leads to a pin and fails
   // otherwise, else kPinMismatch; kPinMissing without any pin.
   Finding Check(const TlsEvidence& evidence, TimePoint now) const override;
 

@@ -22,9 +22,12 @@ bool IsOurs(Level level) {
 CommonNameUse CommonNameUseFor(const PolicyLine& line) {
   if (LocalLevel(line) == Level::kHosted) return CommonNameUse::kNoDnsName;
   switch (line.cn) {
-    case CommonName::kNever: return CommonNameUse::kNever;
-    case CommonName::kNoSan: return CommonNameUse::kNoDnsName;
-    case CommonName::kAlways: return CommonNameUse::kAlways;
+    case CommonName::kNever:
+      return CommonNameUse::kNever;
+    case CommonName::kNoSan:
+      return CommonNameUse::kNoDnsName;
+    case CommonName::kAlways:
+      return CommonNameUse::kAlways;
   }
   return CommonNameUse::kNever;
 }
@@ -37,8 +40,9 @@ Result<std::shared_ptr<const TrustStore>> StoredAnchor(
     auto certificate = Certificate::Parse(
         DerCertificate(anchor.certificate.begin(), anchor.certificate.end()));
     if (!certificate) {
-      return Error{Reason::kTrustStoreUnavailable,
-                   "anchor:" + anchor.name + ": " + certificate.error().detail()};
+      return Error{
+          Reason::kTrustStoreUnavailable,
+          "anchor:" + anchor.name + ": " + certificate.error().detail()};
     }
     return TrustStore::FromAnchors({*std::move(certificate)});
   }
@@ -80,7 +84,8 @@ class Bound final : public BoundSource {
       : destination_(std::move(destination)),
         requirement_(std::move(requirement)) {}
 
-  Contribution ForHost(const HostFacts& host, Deadline /*deadline*/) const override {
+  Contribution ForHost(const HostFacts& host,
+                       Deadline /*deadline*/) const override {
     const PolicyLine& line = destination_.policy.line;
     ReferenceNames names = ReferenceIdentitiesFor(line, destination_, host);
     WebpkiRequirement requirement = requirement_;
@@ -132,8 +137,8 @@ class WebpkiSource final : public PolicySource {
     return source;
   }
 
-  Result<std::shared_ptr<const TrustStore>> FindTrust(const ServedPolicy& policy,
-                                                      const std::string& name) {
+  Result<std::shared_ptr<const TrustStore>> FindTrust(
+      const ServedPolicy& policy, const std::string& name) {
     if (name.compare(0, kAnchorPrefix.size(), kAnchorPrefix) == 0) {
       return StoredAnchor(policy,
                           std::string_view(name).substr(kAnchorPrefix.size()));

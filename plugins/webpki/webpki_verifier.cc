@@ -7,9 +7,12 @@ namespace {
 
 std::string_view ToText(CommonNameUse use) {
   switch (use) {
-    case CommonNameUse::kNever: return "never";
-    case CommonNameUse::kNoDnsName: return "no-san";
-    case CommonNameUse::kAlways: return "always";
+    case CommonNameUse::kNever:
+      return "never";
+    case CommonNameUse::kNoDnsName:
+      return "no-san";
+    case CommonNameUse::kAlways:
+      return "always";
   }
   return "never";
 }
@@ -29,7 +32,8 @@ std::string WebpkiVerifier::Describe() const {
   return text;
 }
 
-Finding WebpkiVerifier::Check(const TlsEvidence& evidence, TimePoint now) const {
+Finding WebpkiVerifier::Check(const TlsEvidence& evidence,
+                              TimePoint now) const {
   const auto chain = ParseChain(evidence.chain());
   if (!chain) return ToFinding(chain.error());
   AcceptedNames names = requirement_.names;

@@ -18,7 +18,8 @@ std::vector<DerCertificate> OrdinaryChain(const TestAuthority& root) {
   return {below.Issue(ForHost("mx.example.org")).der, below.certificate.der};
 }
 
-Finding Judge(const std::vector<DerCertificate>& ders, const TrustStore& trust) {
+Finding Judge(const std::vector<DerCertificate>& ders,
+              const TrustStore& trust) {
   const auto chain = ParseChain(ders);
   AcceptedNames names;
   names.references = {ReferenceIdentity::Parse("mx.example.org").value()};
@@ -31,12 +32,14 @@ Finding Judge(const std::vector<DerCertificate>& ders, const TrustStore& trust) 
 }
 
 std::shared_ptr<const TrustStore> Trusting(const TestAuthority& root) {
-  return TrustStore::FromAnchors({Certificate::Parse(root.certificate.der).value()})
+  return TrustStore::FromAnchors(
+             {Certificate::Parse(root.certificate.der).value()})
       .value();
 }
 
 void OrdinaryPath(benchmark::State& state) {
-  const TestAuthority root{MakeSelfSigned(ForAuthority("Root"), TestKey::Rsa(4096))};
+  const TestAuthority root{
+      MakeSelfSigned(ForAuthority("Root"), TestKey::Rsa(4096))};
   const auto chain = OrdinaryChain(root);
   const auto trust = Trusting(root);
   if (!Judge(chain, *trust).satisfied()) state.SkipWithError("refused");
@@ -85,9 +88,12 @@ void Hostile(benchmark::State& state, const std::string& curve) {
   const auto trust = Trusting(root);
   for (auto _ : state) benchmark::DoNotOptimize(Judge(chain, *trust));
 }
-BENCHMARK_CAPTURE(Hostile, P_256, std::string("P-256"))->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(Hostile, P_384, std::string("P-384"))->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(Hostile, P_521, std::string("P-521"))->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(Hostile, P_256, std::string("P-256"))
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(Hostile, P_384, std::string("P-384"))
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(Hostile, P_521, std::string("P-521"))
+    ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(Hostile, brainpoolP512r1, std::string("brainpoolP512r1"))
     ->Unit(benchmark::kMillisecond);
 
@@ -98,7 +104,8 @@ void HostileWeb(benchmark::State& state) {
   for (std::size_t i = 0; i < kAuthorities; ++i) {
     roots.push_back(MakeSelfSigned(ForAuthority("A" + std::to_string(i))));
   }
-  std::vector<DerCertificate> chain{MakeSigned(roots[0], ForHost("a.example")).der};
+  std::vector<DerCertificate> chain{
+      MakeSigned(roots[0], ForHost("a.example")).der};
   for (std::size_t i = 0; i < kAuthorities; ++i) {
     for (std::size_t j = 0; j < kAuthorities; ++j) {
       if (i == j) continue;

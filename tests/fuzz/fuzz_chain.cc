@@ -45,7 +45,8 @@ void CheckAccepted(const PathResult& result, const PathRequest& request) {
     Require(c.defect.empty());
     if (i + 1 == result.path.size()) break;
     Require(X509_verify(c.x509.get(),
-                        X509_get0_pubkey(result.path[i + 1].details().x509.get())) == 1);
+                        X509_get0_pubkey(
+                            result.path[i + 1].details().x509.get())) == 1);
     Require(result.path[i + 1].details().ca);
   }
 }
@@ -75,13 +76,15 @@ void Run(const std::uint8_t* data, std::size_t size) {
   Require(finding.satisfied() == result.accepted());
   for (const char c : finding.detail()) Require(c >= ' ' && c <= '~');
   const Finding again = ToFinding(ValidatePath(request));
-  Require(again.reason() == finding.reason() && again.detail() == finding.detail());
+  Require(again.reason() == finding.reason() &&
+          again.detail() == finding.detail());
 }
 
 }  // namespace
 }  // namespace postern
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
+                                      std::size_t size) {
   postern::Run(data, size);
   return 0;
 }

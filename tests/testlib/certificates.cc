@@ -103,8 +103,8 @@ void AddSubjectAltName(X509* cert, const CertificateSpec& spec) {
   GENERAL_NAMES_free(names);
 }
 
-std::map<std::string, std::string> DefaultExtensions(const CertificateSpec& spec,
-                                                     bool self_signed) {
+std::map<std::string, std::string> DefaultExtensions(
+    const CertificateSpec& spec, bool self_signed) {
   std::map<std::string, std::string> out;
   if (spec.ca) {
     out["basicConstraints"] = "critical,CA:TRUE";
@@ -239,7 +239,8 @@ CertificateSpec ForAuthority(const std::string& common_name) {
 
 std::string TestCertificate::pem() const { return ToPem(der); }
 
-TestCertificate MakeSelfSigned(const CertificateSpec& spec, const TestKey& key) {
+TestCertificate MakeSelfSigned(const CertificateSpec& spec,
+                               const TestKey& key) {
   return Make(spec, key, nullptr);
 }
 
@@ -297,7 +298,8 @@ std::string MakeCrl(const TestCertificate& issuer, const CrlSpec& spec) {
   }
   ASN1_INTEGER* number = ASN1_INTEGER_new();
   ASN1_INTEGER_set(number, 1);
-  X509_CRL_add1_ext_i2d(crl.get(), NID_crl_number, number, 0, X509V3_ADD_APPEND);
+  X509_CRL_add1_ext_i2d(crl.get(), NID_crl_number, number, 0,
+                        X509V3_ADD_APPEND);
   ASN1_INTEGER_free(number);
   X509_CRL_sort(crl.get());
   Require(X509_CRL_sign(crl.get(), issuer.key.get(),
@@ -312,7 +314,8 @@ TlsEvidence SelfSigned(const TestKey& key, const std::string& name,
                        std::uint64_t serial) {
   CertificateSpec spec = ForHost(name);
   char hex[17];
-  std::snprintf(hex, sizeof hex, "%llX", static_cast<unsigned long long>(serial));
+  std::snprintf(hex, sizeof hex, "%llX",
+                static_cast<unsigned long long>(serial));
   spec.serial = hex;
   TlsEvidence evidence({MakeSelfSigned(spec, key).der});
   evidence.protocol = "TLSv1.3";

@@ -34,7 +34,7 @@ class TestKey {
   static TestKey Rsa(unsigned bits);
   static TestKey Ed25519();
 
-  std::string spki_hash() const;    // SHA-256 of the SubjectPublicKeyInfo, octets
+  std::string spki_hash() const;  // SHA-256 of the SubjectPublicKeyInfo, octets
   std::string private_pem() const;  // unencrypted PKCS #8
   evp_pkey_st* get() const { return key_.get(); }
 
@@ -46,14 +46,14 @@ class TestKey {
 // What a certificate is to say. The defaults make an ordinary server
 // certificate valid from 2020 to 2060.
 struct CertificateSpec {
-  std::string common_name;               // empty: an empty subject
-  std::vector<std::string> dns_names;    // dNSName, octets as they are
+  std::string common_name;                // empty: an empty subject
+  std::vector<std::string> dns_names;     // dNSName, octets as they are
   std::vector<std::string> ip_addresses;  // iPAddress, as text
   TimePoint not_before{std::chrono::seconds(1577836800)};  // 2020-01-01
   TimePoint not_after{std::chrono::seconds(2840140800)};   // 2060-01-01
   bool ca = false;
-  int path_length = -1;    // with `ca`; negative: none
-  std::string serial;      // hexadecimal, "-1" too; empty: a random one
+  int path_length = -1;  // with `ca`; negative: none
+  std::string serial;    // hexadecimal, "-1" too; empty: a random one
   std::string digest = "sha256";
   int version = 3;
   // Extensions in the notation of x509v3_config(5), by their short names:

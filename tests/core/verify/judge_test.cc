@@ -1,8 +1,8 @@
 // tests/core/verify/judge_test.cc
 //
-// Nothing passes by absence: not a missing handshake, not a verifier that is not
-// there, not one that could not find out. What decides against a connection is
-// chosen by gravity and not by luck (STLS-02, TLS-02, DANE-07 in the small).
+// Nothing passes by absence: not a missing handshake, not a verifier that is
+// not there, not one that could not find out. What decides against a connection
+// is chosen by gravity and not by luck (STLS-02, TLS-02, DANE-07 in the small).
 #include "core/verify/judge.h"
 
 #include <gmock/gmock.h>
@@ -26,7 +26,8 @@ class Told final : public Verifier {
       : name_(name), finding_(std::move(finding)) {}
   std::string_view name() const override { return name_; }
   std::string Describe() const override { return "as told"; }
-  Finding Check(const TlsEvidence& /*evidence*/, TimePoint /*now*/) const override {
+  Finding Check(const TlsEvidence& /*evidence*/,
+                TimePoint /*now*/) const override {
     ++asked;
     return finding_;
   }
@@ -43,13 +44,16 @@ std::shared_ptr<const Told> Yes(std::string_view name = "pin") {
 std::shared_ptr<const Told> No(Reason reason, std::string_view name = "pin") {
   return std::make_shared<const Told>(name, Finding::Violated(reason, "seen"));
 }
-std::shared_ptr<const Told> Unknown(Reason reason, std::string_view name = "dane") {
-  return std::make_shared<const Told>(name, Finding::Undecided(Error(reason, "why")));
+std::shared_ptr<const Told> Unknown(Reason reason,
+                                    std::string_view name = "dane") {
+  return std::make_shared<const Told>(name,
+                                      Finding::Undecided(Error(reason, "why")));
 }
 
 class JudgeTest : public testing::Test {
  protected:
-  HostPlan Plan(TlsUse tls, std::vector<std::shared_ptr<const Verifier>> verifiers = {}) {
+  HostPlan Plan(TlsUse tls,
+                std::vector<std::shared_ptr<const Verifier>> verifiers = {}) {
     HostPlan plan{.facts = {.host = Domain::Parse("mx.example.org").value(),
                             .port = {},
                             .ips = {},
@@ -68,14 +72,16 @@ class JudgeTest : public testing::Test {
   }
 
   const TlsEvidence tls_ = SelfSigned(TestKey::Generate(), "mx.example.org", 1);
-  const TlsEvidence clear_;
+  const TlsEvidence clear_{};
 };
 
 TEST_F(JudgeTest, EveryCombinationOfUseEncryptionAndAnswerIsJudged) {
   const auto satisfied = Yes();
   const auto violated = No(Reason::kPinMismatch);
   const auto undecided = Unknown(Reason::kInternal);
-  const auto with_reason = [](Reason reason) { return std::optional<Reason>(reason); };
+  const auto with_reason = [](Reason reason) {
+    return std::optional<Reason>(reason);
+  };
   const struct {
     const char* what;
     std::vector<std::shared_ptr<const Verifier>> verifiers;
@@ -93,7 +99,8 @@ TEST_F(JudgeTest, EveryCombinationOfUseEncryptionAndAnswerIsJudged) {
       {"no, unknown", {violated, undecided}, with_reason(Reason::kInternal)},
       {"yes, missing", {satisfied, nullptr}, with_reason(Reason::kInternal)},
   };
-  for (const TlsUse use : {TlsUse::kNever, TlsUse::kOpportunistic, TlsUse::kRequired}) {
+  for (const TlsUse use :
+       {TlsUse::kNever, TlsUse::kOpportunistic, TlsUse::kRequired}) {
     for (const auto& c : cases) {
       SCOPED_TRACE(std::string(c.what) + ", use " +
                    std::to_string(static_cast<int>(use)));
@@ -104,9 +111,11 @@ TEST_F(JudgeTest, EveryCombinationOfUseEncryptionAndAnswerIsJudged) {
       const Verdict in_clear = Judge(Plan(use, c.verifiers), clear_, kNow);
       const bool may = use != TlsUse::kRequired && c.verifiers.empty();
       EXPECT_EQ(in_clear.pass(), may);
-      EXPECT_EQ(in_clear.reason, may ? Reason::kOk : Reason::kStarttlsNotSupported);
+      EXPECT_EQ(in_clear.reason,
+                may ? Reason::kOk : Reason::kStarttlsNotSupported);
       for (const Verdict& verdict : {over_tls, in_clear}) {
-        EXPECT_EQ(verdict.decision, verdict.pass() ? Decision::kPass : Decision::kDefer);
+        EXPECT_EQ(verdict.decision,
+                  verdict.pass() ? Decision::kPass : Decision::kDefer);
         EXPECT_EQ(verdict.status.front(), verdict.pass() ? '2' : '4');
         EXPECT_FALSE(verdict.sentence.empty());
       }
@@ -150,10 +159,10 @@ TEST_F(JudgeTest, TheGravestFindingIsToldWhateverTheOrder) {
   for (std::size_t i = 0; i < by_gravity.size(); ++i) {
     for (std::size_t j = i + 1; j < by_gravity.size(); ++j) {
       const Reason graver = by_gravity[i]->Check(tls_, kNow).reason();
-      const auto one = Judge(Plan(TlsUse::kRequired, {by_gravity[i], by_gravity[j]}),
-                             tls_, kNow);
-      const auto other = Judge(Plan(TlsUse::kRequired, {by_gravity[j], by_gravity[i]}),
-                               tls_, kNow);
+      const auto one = Judge(
+          Plan(TlsUse::kRequired, {by_gravity[i], by_gravity[j]}), tls_, kNow);
+      const auto other = Judge(
+          Plan(TlsUse::kRequired, {by_gravity[j], by_gravity[i]}), tls_, kNow);
       EXPECT_EQ(one.reason, graver);
       EXPECT_EQ(other.reason, graver);
     }
@@ -161,11 +170,13 @@ TEST_F(JudgeTest, TheGravestFindingIsToldWhateverTheOrder) {
 }
 
 TEST_F(JudgeTest, AllFindingsAreInTheVerdictWithTheirSource) {
-  HostPlan plan = Plan(TlsUse::kRequired, {Yes("pin"), No(Reason::kCertificateExpired, "webpki")});
+  HostPlan plan = Plan(TlsUse::kRequired,
+                       {Yes("pin"), No(Reason::kCertificateExpired, "webpki")});
   plan.recorded = {No(Reason::kStsPolicyInvalid, "mta-sts")};
   const Verdict verdict = Judge(plan, tls_, kNow);
   std::vector<std::string> sources;
-  for (const Finding& finding : verdict.findings) sources.push_back(finding.source());
+  for (const Finding& finding : verdict.findings)
+    sources.push_back(finding.source());
   EXPECT_THAT(sources, ElementsAre("pin", "webpki", "mta-sts"));
   EXPECT_EQ(verdict.reason, Reason::kCertificateExpired);
   EXPECT_EQ(verdict.mx_host, "mx.example.org");
@@ -173,7 +184,8 @@ TEST_F(JudgeTest, AllFindingsAreInTheVerdictWithTheirSource) {
 
 TEST_F(JudgeTest, WhatIsOnlyRecordedDecidesNothing) {
   HostPlan plan = Plan(TlsUse::kRequired);
-  plan.recorded = {No(Reason::kStsPolicyInvalid, "mta-sts"), Unknown(Reason::kInternal), nullptr};
+  plan.recorded = {No(Reason::kStsPolicyInvalid, "mta-sts"),
+                   Unknown(Reason::kInternal), nullptr};
   const Verdict verdict = Judge(plan, tls_, kNow);
   EXPECT_TRUE(verdict.pass());
   EXPECT_EQ(verdict.findings.size(), 3u);
@@ -187,9 +199,10 @@ TEST_F(JudgeTest, WhatIsOnlyRecordedDecidesNothing) {
 }
 
 TEST_F(JudgeTest, APassSaysWhatWasMatchedAndWhatIsWorthNoting) {
-  HostPlan plan = Plan(
-      TlsUse::kRequired,
-      {std::make_shared<const Told>("pin", Finding::Satisfied("backup pin").Noteworthy())});
+  HostPlan plan =
+      Plan(TlsUse::kRequired,
+           {std::make_shared<const Told>(
+               "pin", Finding::Satisfied("backup pin").Noteworthy())});
   plan.notes = {"weak: the name comes from unsigned DNS"};
   const Verdict verdict = Judge(plan, tls_, kNow);
   ASSERT_TRUE(verdict.pass());
@@ -201,8 +214,10 @@ TEST_F(JudgeTest, APassSaysWhatWasMatchedAndWhatIsWorthNoting) {
 
 TEST_F(JudgeTest, TheVerifiersOwnHintIsKept) {
   const auto verifier = std::make_shared<const Told>(
-      "pin", Finding::Violated(Reason::kPinMismatch, "x").WithHint("compare first"));
-  EXPECT_EQ(Judge(Plan(TlsUse::kRequired, {verifier}), tls_, kNow).hint, "compare first");
+      "pin",
+      Finding::Violated(Reason::kPinMismatch, "x").WithHint("compare first"));
+  EXPECT_EQ(Judge(Plan(TlsUse::kRequired, {verifier}), tls_, kNow).hint,
+            "compare first");
 }
 
 TEST_F(JudgeTest, ANoThatClaimsToBeOkIsStillANo) {
@@ -213,8 +228,10 @@ TEST_F(JudgeTest, ANoThatClaimsToBeOkIsStillANo) {
 }
 
 TEST_F(JudgeTest, TheSameQuestionHasTheSameAnswer) {
-  const HostPlan plan = Plan(TlsUse::kRequired, {Yes(), No(Reason::kPinExpired)});
-  EXPECT_EQ(ToLogText(Judge(plan, tls_, kNow)), ToLogText(Judge(plan, tls_, kNow)));
+  const HostPlan plan =
+      Plan(TlsUse::kRequired, {Yes(), No(Reason::kPinExpired)});
+  EXPECT_EQ(ToLogText(Judge(plan, tls_, kNow)),
+            ToLogText(Judge(plan, tls_, kNow)));
 }
 
 }  // namespace

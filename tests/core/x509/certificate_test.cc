@@ -31,7 +31,8 @@ TEST(CertificateTest, SaysWhatStandsInIt) {
 
   ASSERT_TRUE(certificate) << certificate.error().ToString();
   EXPECT_EQ(certificate->der(), made.der);
-  EXPECT_THAT(certificate->dns_names(), ElementsAre("mx.example.org", "*.example.net"));
+  EXPECT_THAT(certificate->dns_names(),
+              ElementsAre("mx.example.org", "*.example.net"));
   ASSERT_EQ(certificate->ip_addresses().size(), 2u);
   EXPECT_EQ(certificate->ip_addresses()[0], std::string("\xC0\x00\x02\x01", 4));
   EXPECT_THAT(certificate->common_names(), ElementsAre("mx.example.org"));
@@ -42,16 +43,20 @@ TEST(CertificateTest, SaysWhatStandsInIt) {
   EXPECT_EQ(FormatTime(certificate->not_before()), "2020-01-01T00:00:00Z");
   EXPECT_EQ(FormatTime(certificate->not_after()), "2060-01-01T00:00:00Z");
   EXPECT_TRUE(certificate->self_issued());
-  EXPECT_EQ(*certificate->SpkiDigest(DigestAlgorithm::kSha256), key.spki_hash());
+  EXPECT_EQ(*certificate->SpkiDigest(DigestAlgorithm::kSha256),
+            key.spki_hash());
 }
 
 TEST(CertificateTest, TheDigestOfTheKeyOutlivesTheCertificate) {
   const TestKey key = TestKey::Generate();
-  const auto first = Certificate::Parse(MakeSelfSigned(ForHost("a.example"), key).der);
-  const auto second = Certificate::Parse(MakeSelfSigned(ForHost("b.example"), key).der);
+  const auto first =
+      Certificate::Parse(MakeSelfSigned(ForHost("a.example"), key).der);
+  const auto second =
+      Certificate::Parse(MakeSelfSigned(ForHost("b.example"), key).der);
   ASSERT_TRUE(first && second);
-  for (const auto algorithm : {DigestAlgorithm::kSha256, DigestAlgorithm::kSha512,
-                               DigestAlgorithm::kSha1, DigestAlgorithm::kMd5}) {
+  for (const auto algorithm :
+       {DigestAlgorithm::kSha256, DigestAlgorithm::kSha512,
+        DigestAlgorithm::kSha1, DigestAlgorithm::kMd5}) {
     SCOPED_TRACE(ToString(algorithm));
     EXPECT_EQ(*first->SpkiDigest(algorithm), *second->SpkiDigest(algorithm));
     EXPECT_EQ(first->SpkiDigest(algorithm)->size(), DigestLength(algorithm));
@@ -87,7 +92,8 @@ TEST(CertificateTest, RefusesWhatIsNotExactlyOneCertificate) {
 
 TEST(CertificateTest, SaysWhyItDoesNotParse) {
   const DerCertificate good = MakeSelfSigned(ForHost("a.example")).der;
-  EXPECT_THAT(Certificate::Parse(Padded(good)).error().detail(), HasSubstr("stray bytes"));
+  EXPECT_THAT(Certificate::Parse(Padded(good)).error().detail(),
+              HasSubstr("stray bytes"));
   EXPECT_THAT(Certificate::Parse(Truncated(good)).error().detail(),
               HasSubstr("does not parse"));
 }
@@ -127,8 +133,8 @@ TEST(ChainTest, NamesThePlaceOfWhatDoesNotParse) {
 TEST(PemTest, ReadsEveryCertificateAndPassesOverTheRest) {
   const TestCertificate a = MakeSelfSigned(ForHost("a.example"));
   const TestCertificate b = MakeSelfSigned(ForHost("b.example"));
-  const auto read = ReadPemCertificates("a comment\n" + a.pem() +
-                                        a.key.private_pem() + "more\n" + b.pem());
+  const auto read = ReadPemCertificates(
+      "a comment\n" + a.pem() + a.key.private_pem() + "more\n" + b.pem());
   ASSERT_TRUE(read) << read.error().ToString();
   ASSERT_EQ(read->size(), 2u);
   EXPECT_EQ((*read)[1].der(), b.der);
@@ -149,7 +155,8 @@ TEST(PemTest, RefusesWhatItCannotReadInFull) {
   }
 }
 
-TEST(CertificateTest, KeepsADefectBesideTheCertificateSoThatItCanStillBePinned) {
+TEST(CertificateTest,
+     KeepsADefectBesideTheCertificateSoThatItCanStillBePinned) {
   CertificateSpec spec = ForHost("a.example");
   spec.extensions = {{"subjectAltName", "DER:04:03:61:62:63"}};
   const auto certificate = Certificate::Parse(MakeSelfSigned(spec).der);

@@ -1,8 +1,8 @@
 // tests/core/x509/crl_set_test.cc
 //
 // Only a list that the certificate's own issuer has signed, of today and wholly
-// understood, says anything; without one nothing is known, and that is no "good"
-// (TLS-08).
+// understood, says anything; without one nothing is known, and that is no
+// "good" (TLS-08).
 #include "core/x509/crl_set.h"
 
 #include <gtest/gtest.h>
@@ -23,9 +23,9 @@ class CrlSetTest : public testing::Test {
     const std::vector<Certificate> chain = {
         Certificate::Parse(leaf_.der).value(),
         Certificate::Parse(below_.certificate.der).value()};
-    const auto trust =
-        TrustStore::FromAnchors({Certificate::Parse(root_.certificate.der).value()})
-            .value();
+    const auto trust = TrustStore::FromAnchors(
+                           {Certificate::Parse(root_.certificate.der).value()})
+                           .value();
     PathRequest request;
     request.chain = chain;
     request.trust = trust.get();
@@ -54,21 +54,25 @@ TEST_F(CrlSetTest, EveryCertificateBelowTheAnchorHasToBeOnAList) {
   ExpectUnknown(of_below_);
 }
 
-TEST_F(CrlSetTest, RevokedIsToldAtItsDepthAndOutweighsAnotherListThatDoesNotSay) {
+TEST_F(CrlSetTest,
+       RevokedIsToldAtItsDepthAndOutweighsAnotherListThatDoesNotSay) {
   CrlSpec spec;
   spec.revoked = {leaf_.der};
   const std::string revoking = MakeCrl(below_.certificate, spec);
   for (const std::string& pem : {of_root_ + of_below_ + revoking,
                                  of_root_ + revoking + of_below_, revoking}) {
     const Finding finding = Ask(pem);
-    EXPECT_EQ(finding.reason(), Reason::kCertificateRevoked) << finding.detail();
+    EXPECT_EQ(finding.reason(), Reason::kCertificateRevoked)
+        << finding.detail();
     EXPECT_EQ(finding.state(), Finding::State::kViolated);
   }
   spec.revoked = {below_.certificate.der};
   EXPECT_EQ(Ask(of_below_ + MakeCrl(root_.certificate, spec)).reason(),
             Reason::kCertificateRevoked);
-  // The same serial numbers in another authority's list mean other certificates.
-  EXPECT_TRUE(Ask(of_below_ + of_root_ + MakeCrl(MakeSelfSigned(ForAuthority("Other")), spec))
+  // The same serial numbers in another authority's list mean other
+  // certificates.
+  EXPECT_TRUE(Ask(of_below_ + of_root_ +
+                  MakeCrl(MakeSelfSigned(ForAuthority("Other")), spec))
                   .satisfied());
 }
 
@@ -84,10 +88,12 @@ TEST_F(CrlSetTest, AListThatCannotBeUsedSaysNothing) {
   CrlSpec unknown;
   unknown.extensions = {{"1.2.3.4", "critical,DER:05:00"}};
   CrlSpec authorities_only;
-  authorities_only.extensions = {{"issuingDistributionPoint", "critical,DER:30:03:82:01:FF"}};
+  authorities_only.extensions = {
+      {"issuingDistributionPoint", "critical,DER:30:03:82:01:FF"}};
   CrlSpec point;
-  point.extensions = {{"issuingDistributionPoint",
-                       "critical,DER:30:0F:A0:0D:A0:0B:86:09:68:74:74:70:3A:2F:2F:61:2F"}};
+  point.extensions = {
+      {"issuingDistributionPoint",
+       "critical,DER:30:0F:A0:0D:A0:0B:86:09:68:74:74:70:3A:2F:2F:61:2F"}};
   for (const CrlSpec& spec :
        {old, early, endless, twice, unknown, authorities_only, point}) {
     ExpectUnknown(of_root_ + MakeCrl(below_.certificate, spec));
@@ -98,10 +104,12 @@ TEST_F(CrlSetTest, AListThatCannotBeUsedSaysNothing) {
   // An authority that may not sign lists.
   CertificateSpec no_lists = ForAuthority("Below");
   no_lists.extensions = {{"keyUsage", "critical,keyCertSign"}};
-  const TestCertificate silent = MakeSigned(root_.certificate, no_lists, below_.certificate.key);
+  const TestCertificate silent =
+      MakeSigned(root_.certificate, no_lists, below_.certificate.key);
   const auto crls = CrlSet::FromPem(of_root_ + of_below_).value();
-  const std::vector<Certificate> chain = {Certificate::Parse(leaf_.der).value(),
-                                          Certificate::Parse(silent.der).value()};
+  const std::vector<Certificate> chain = {
+      Certificate::Parse(leaf_.der).value(),
+      Certificate::Parse(silent.der).value()};
   const auto trust = TrustStore::FromAnchors(
                          {Certificate::Parse(root_.certificate.der).value()})
                          .value();
@@ -126,7 +134,8 @@ TEST_F(CrlSetTest, WhatIsNoListIsAnError) {
     ASSERT_FALSE(crls);
     EXPECT_EQ(crls.error().reason(), Reason::kCrlUnavailable);
   }
-  EXPECT_EQ(CrlSet::FromFile("/nonexistent").error().reason(), Reason::kCrlUnavailable);
+  EXPECT_EQ(CrlSet::FromFile("/nonexistent").error().reason(),
+            Reason::kCrlUnavailable);
 }
 
 }  // namespace

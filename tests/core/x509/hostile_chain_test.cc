@@ -1,7 +1,7 @@
 // tests/core/x509/hostile_chain_test.cc
 //
-// Chains made to be dear: the work is bounded whatever is sent, and giving up is
-// "could not find out", never "yes" and never a definite "no".
+// Chains made to be dear: the work is bounded whatever is sent, and giving up
+// is "could not find out", never "yes" and never a definite "no".
 #include <gtest/gtest.h>
 
 #include "core/x509/path_validator.h"
@@ -19,7 +19,8 @@ PathResult Validate(const std::vector<TestCertificate>& chain,
     parsed.push_back(Certificate::Parse(c.der).value());
   }
   const auto store =
-      TrustStore::FromAnchors({Certificate::Parse(trusted.der).value()}).value();
+      TrustStore::FromAnchors({Certificate::Parse(trusted.der).value()})
+          .value();
   PathRequest request;
   request.chain = parsed;
   request.trust = store.get();
@@ -54,13 +55,14 @@ TEST(HostileChainTest, AWebOfCrossSignaturesIsNotWalkedForEver) {
   for (int i = 0; i < kAuthorities; ++i) {
     roots.push_back(MakeSelfSigned(ForAuthority("A" + std::to_string(i))));
   }
-  std::vector<TestCertificate> chain{MakeSigned(roots[0], ForHost("a.example"))};
+  std::vector<TestCertificate> chain{
+      MakeSigned(roots[0], ForHost("a.example"))};
   for (int i = 0; i < kAuthorities; ++i) {
     for (int j = 0; j < kAuthorities; ++j) {
       if (i == j) continue;
-      chain.push_back(MakeSigned(
-          roots[static_cast<std::size_t>(i)],
-          ForAuthority("A" + std::to_string(j)), roots[static_cast<std::size_t>(j)].key));
+      chain.push_back(MakeSigned(roots[static_cast<std::size_t>(i)],
+                                 ForAuthority("A" + std::to_string(j)),
+                                 roots[static_cast<std::size_t>(j)].key));
     }
   }
   const TestAuthority trusted = TestAuthority::Make("Trusted");
@@ -92,8 +94,8 @@ TEST(HostileChainTest, MoreCertificatesThanAnybodySendsAreNotEvenParsed) {
   chain.push_back(leaf);
   EXPECT_EQ(Validate(chain, root.certificate).fault->reason,
             Reason::kCertificatePathTooCostly);
-  const auto parsed =
-      ParseChain(std::vector<DerCertificate>(kMaxChainCertificates + 1, leaf.der));
+  const auto parsed = ParseChain(
+      std::vector<DerCertificate>(kMaxChainCertificates + 1, leaf.der));
   ASSERT_FALSE(parsed);
   EXPECT_EQ(ToFinding(parsed.error()).state(), Finding::State::kUndecided);
 }

@@ -1,7 +1,7 @@
 // tests/core/x509/name_constraints_test.cc
 //
-// Names lie where their authority may name things, wildcards for every host they
-// stand for, and what can't be compared is outside.
+// Names lie where their authority may name things, wildcards for every host
+// they stand for, and what can't be compared is outside.
 #include <gtest/gtest.h>
 
 #include "core/x509/general_name.h"
@@ -51,8 +51,8 @@ TEST(NameConstraintsTest, WhatCannotBeComparedIsOutside) {
   const NameConstraints dns{{{Kind::kDns, ""}}, {}};
   for (const std::string& name :
        {std::string(".example.org"), std::string("a_b.example.org"),
-        std::string("mx.example.org\0.evil", 20), std::string(), std::string("a..b"),
-        std::string("f*.example.org"), std::string("*")}) {
+        std::string("mx.example.org\0.evil", 20), std::string(),
+        std::string("a..b"), std::string("f*.example.org"), std::string("*")}) {
     EXPECT_EQ(Check(dns, {Kind::kDns, name}), Outcome::kViolated) << name;
   }
   const NameConstraints ip{{{Kind::kIp, std::string(8, '\0')}}, {}};
@@ -89,8 +89,10 @@ TEST(NameConstraintsTest, MailAndUris) {
   const auto uri = [](const char* tree, const char* name) {
     return Check({{{Kind::kUri, tree}}, {}}, {Kind::kUri, name});
   };
-  EXPECT_EQ(uri("h.example", "https://user@h.example:8443/path"), Outcome::kWithin);
-  EXPECT_EQ(uri("h.example", "https://other.example/h.example"), Outcome::kViolated);
+  EXPECT_EQ(uri("h.example", "https://user@h.example:8443/path"),
+            Outcome::kWithin);
+  EXPECT_EQ(uri("h.example", "https://other.example/h.example"),
+            Outcome::kViolated);
   EXPECT_EQ(uri(".example", "https://h.example"), Outcome::kWithin);
   EXPECT_EQ(uri("h.example", "urn:h.example"), Outcome::kViolated);
   EXPECT_EQ(uri("h.example", "https://[::1]/"), Outcome::kViolated);
@@ -103,7 +105,8 @@ TEST(NameConstraintsTest, ExclusionOutweighsPermission) {
 
 TEST(NameConstraintsTest, MalformedConstraintsAreADefect) {
   for (const GeneralName& tree :
-       {GeneralName{Kind::kDns, ".example.org"}, GeneralName{Kind::kDns, "*.example"},
+       {GeneralName{Kind::kDns, ".example.org"},
+        GeneralName{Kind::kDns, "*.example"},
         GeneralName{Kind::kIp, std::string(4, '\1')},
         GeneralName{Kind::kIp, std::string("\1\2\3\4\xFF\x00\xFF\x00", 8)},
         GeneralName{Kind::kEmail, "a@b@c"}, GeneralName{Kind::kEmail, ""},
@@ -111,14 +114,16 @@ TEST(NameConstraintsTest, MalformedConstraintsAreADefect) {
     EXPECT_TRUE(FindDefect({{tree}, {}})) << tree.value;
     EXPECT_TRUE(FindDefect({{}, {tree}})) << tree.value;
   }
-  EXPECT_FALSE(FindDefect({{{Kind::kDns, ""}, {Kind::kEmail, ".example.org"}}, {}}));
+  EXPECT_FALSE(
+      FindDefect({{{Kind::kDns, ""}, {Kind::kEmail, ".example.org"}}, {}}));
 }
 
 TEST(NameConstraintsTest, TheBudgetEndsInNeitherYesNorNo) {
   std::size_t budget = 2;
   const GeneralName name{Kind::kDns, "a.example"};
-  EXPECT_EQ(CheckNames({{}, {{Kind::kDns, "b"}, {Kind::kDns, "c"}, {Kind::kDns, "d"}}},
-                       {name}, budget)
+  EXPECT_EQ(CheckNames(
+                {{}, {{Kind::kDns, "b"}, {Kind::kDns, "c"}, {Kind::kDns, "d"}}},
+                {name}, budget)
                 .result,
             Outcome::kTooCostly);
 }

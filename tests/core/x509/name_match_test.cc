@@ -38,7 +38,8 @@ Certificate With(const std::string& common_name, std::vector<std::string> dns,
 
 TEST(NameMatchTest, TakesTheFirstReferenceThatHolds) {
   const Certificate leaf = With("x", {"*.example.org", "mx.example.net"});
-  const NameMatch match = MatchNames(leaf, Accept({"mx.example.net", ".example.org"}));
+  const NameMatch match =
+      MatchNames(leaf, Accept({"mx.example.net", ".example.org"}));
   EXPECT_TRUE(match.matched);
   EXPECT_EQ(match.detail, "dNSName mx.example.net for mx.example.net");
   EXPECT_FALSE(match.weak);
@@ -80,7 +81,8 @@ TEST(NameMatchTest, TheCommonNameCountsOnlyAsFarAsItMay) {
 TEST(NameMatchTest, ThePtrNameIsComparedWithTheCommonNameAlone) {
   AcceptedNames names = Accept({"nothing.example"});
   names.confirmed_ptr = D("mx0a.emailhosted.test");
-  const NameMatch by_cn = MatchNames(With("*.emailhosted.test", {"x.example"}), names);
+  const NameMatch by_cn =
+      MatchNames(With("*.emailhosted.test", {"x.example"}), names);
   EXPECT_TRUE(by_cn.matched);
   EXPECT_TRUE(by_cn.weak);
   EXPECT_TRUE(by_cn.common_name);
@@ -103,8 +105,8 @@ TEST(NameMatchTest, AddressesMatchAddressesOctetByOctet) {
 TEST(NameMatchTest, OtherKindsOfNamesAreNotLookedAt) {
   CertificateSpec spec;
   spec.common_name = "x";
-  spec.extensions = {{"subjectAltName",
-                      "URI:https://mx.example.org,email:a@mx.example.org"}};
+  spec.extensions = {
+      {"subjectAltName", "URI:https://mx.example.org,email:a@mx.example.org"}};
   const auto leaf = Certificate::Parse(MakeSelfSigned(spec).der).value();
   EXPECT_FALSE(MatchNames(leaf, Accept({"mx.example.org"})).matched);
 }
@@ -122,13 +124,16 @@ TEST(NameMatchTest, AnEmbeddedNulOrANameThatIsNoneMatchesNothing) {
 }
 
 TEST(NameMatchTest, NothingAcceptedIsNothingMatched) {
-  EXPECT_FALSE(MatchNames(With("mx.example.org", {"mx.example.org"}), {}).matched);
+  EXPECT_FALSE(
+      MatchNames(With("mx.example.org", {"mx.example.org"}), {}).matched);
 }
 
 TEST(NameMatchTest, TellsWhatTheCertificateNamesInsteadInABoundedLine) {
   std::vector<std::string> many{"a\nverdict=pass"};
-  for (int i = 0; i < 1000; ++i) many.push_back("n" + std::to_string(i) + ".example");
-  const NameMatch match = MatchNames(With("x", many), Accept({"mx.example.org"}));
+  for (int i = 0; i < 1000; ++i)
+    many.push_back("n" + std::to_string(i) + ".example");
+  const NameMatch match =
+      MatchNames(With("x", many), Accept({"mx.example.org"}));
   EXPECT_THAT(match.detail, HasSubstr("not mx.example.org"));
   EXPECT_THAT(match.detail, HasSubstr("a?verdict=pass"));
   EXPECT_LT(match.detail.size(), 400u);

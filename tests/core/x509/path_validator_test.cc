@@ -1,8 +1,8 @@
 // tests/core/x509/path_validator_test.cc
 //
 // Each fault has its own reason at the depth where it lies; of several the
-// gravest is told; and no order of certificates changes the answer. What OpenSSL
-// lets pass and RFC 5280 does not is refused (SUB-03, TLS-06, STS-24).
+// gravest is told; and no order of certificates changes the answer. What
+// OpenSSL lets pass and RFC 5280 does not is refused (SUB-03, TLS-06, STS-24).
 #include "core/x509/path_validator.h"
 
 #include <gmock/gmock.h>
@@ -66,14 +66,16 @@ TEST_F(PathValidatorTest, FollowsThePathWhateverTheOrderAndTheCompany) {
   const std::vector<std::vector<TestCertificate>> orders = {
       {leaf, below_.certificate},
       {leaf, below_.certificate, root_.certificate},
-      {leaf, root_.certificate, stranger, below_.certificate, below_.certificate},
+      {leaf, root_.certificate, stranger, below_.certificate,
+       below_.certificate},
   };
   for (const auto& order : orders) {
     const PathResult result = Validate(order);
     ASSERT_TRUE(result.accepted()) << result.fault->detail;
     ASSERT_EQ(result.path.size(), 3u);
     EXPECT_EQ(result.path[1], Parsed(below_.certificate));
-    EXPECT_THAT(ToFinding(result).detail(), HasSubstr("dNSName mx.example.org"));
+    EXPECT_THAT(ToFinding(result).detail(),
+                HasSubstr("dNSName mx.example.org"));
   }
 }
 
@@ -88,17 +90,19 @@ TEST_F(PathValidatorTest, GivesEachFaultItsOwnReasonAndDepth) {
   ExpectFault({root_.Issue(early)}, Reason::kCertificateNotYetValid, 0);
   ExpectFault({root_.Issue(ForHost("mx.example.net"))},
               Reason::kCertificateHostMismatch, 0, "mx.example.net");
-  ExpectFault({root_.Issue(common_name)}, Reason::kCertificateCommonNameOnly, 0);
-  ExpectFault({below_.Issue(ForHost(kHost))}, Reason::kCertificateChainIncomplete,
-              0, "CN=Intermediate");
-  ExpectFault({MakeSelfSigned(ForHost(kHost))}, Reason::kCertificateNotTrusted, 0);
+  ExpectFault({root_.Issue(common_name)}, Reason::kCertificateCommonNameOnly,
+              0);
+  ExpectFault({below_.Issue(ForHost(kHost))},
+              Reason::kCertificateChainIncomplete, 0, "CN=Intermediate");
+  ExpectFault({MakeSelfSigned(ForHost(kHost))}, Reason::kCertificateNotTrusted,
+              0);
   const TestAuthority other = TestAuthority::Make("Other");
   ExpectFault({other.Issue(ForHost(kHost)), other.certificate},
               Reason::kCertificateNotTrusted, 1, "CN=Other");
   // Somebody else's signature under a trusted name.
   const TestAuthority impostor = TestAuthority::Make("Root");
-  ExpectFault({impostor.Issue(ForHost(kHost))}, Reason::kCertificateNotTrusted, 0,
-              "not signed by");
+  ExpectFault({impostor.Issue(ForHost(kHost))}, Reason::kCertificateNotTrusted,
+              0, "not signed by");
 }
 
 TEST_F(PathValidatorTest, ExpiredAuthoritiesAreFoundAtTheirDepth) {
@@ -127,7 +131,8 @@ TEST_F(PathValidatorTest, TheGravestOfSeveralFaultsIsTold) {
   CertificateSpec spec = ForHost("wrong.example");
   spec.not_after = now_ - hours(1);
   ExpectFault({root_.Issue(spec)}, Reason::kCertificateHostMismatch, 0);
-  ExpectFault({root_.Issue(spec, TestKey::Rsa(1024))}, Reason::kCertificateWeak, 0);
+  ExpectFault({root_.Issue(spec, TestKey::Rsa(1024))}, Reason::kCertificateWeak,
+              0);
   ExpectFault({MakeSelfSigned(spec)}, Reason::kCertificateNotTrusted, 0);
 }
 
@@ -151,7 +156,8 @@ TEST_F(PathValidatorTest, AGoodWayIsFoundAmongBadOnes) {
   CertificateSpec old = ForAuthority("Shared");
   old.not_after = now_ - hours(1);
   const TestCertificate expired = MakeSigned(root_.certificate, old, key);
-  const TestCertificate good = MakeSigned(root_.certificate, ForAuthority("Shared"), key);
+  const TestCertificate good =
+      MakeSigned(root_.certificate, ForAuthority("Shared"), key);
   const TestCertificate leaf = MakeSigned(good, ForHost(kHost));
   EXPECT_TRUE(Validate({leaf, expired, good}).accepted());
   EXPECT_TRUE(Validate({leaf, good, expired}).accepted());
@@ -168,15 +174,18 @@ TEST_F(PathValidatorTest, WeakKeysAndSignaturesDoNotAuthenticate) {
   ExpectFault({root_.Issue(ForHost(kHost), TestKey::Ec("prime192v1"))},
               Reason::kCertificateWeak, 0);
   ExpectFault({root_.Issue(sha1)}, Reason::kCertificateWeak, 0, "sha1");
-  const TestAuthority rsa{MakeSelfSigned(ForAuthority("RSA"), TestKey::Rsa(2048))};
+  const TestAuthority rsa{
+      MakeSelfSigned(ForAuthority("RSA"), TestKey::Rsa(2048))};
   trusted_ = rsa.certificate;
   ExpectFault({rsa.Issue(md5)}, Reason::kCertificateWeak, 0, "md5");
   const TestAuthority weak{
       MakeSigned(rsa.certificate, ForAuthority("Weak"), TestKey::Rsa(1024))};
   ExpectFault({weak.Issue(ForHost(kHost)), weak.certificate},
               Reason::kCertificateWeak, 1);
-  EXPECT_TRUE(Validate({rsa.Issue(ForHost(kHost), TestKey::Rsa(2048))}).accepted());
-  EXPECT_TRUE(Validate({rsa.Issue(ForHost(kHost), TestKey::Ed25519())}).accepted());
+  EXPECT_TRUE(
+      Validate({rsa.Issue(ForHost(kHost), TestKey::Rsa(2048))}).accepted());
+  EXPECT_TRUE(
+      Validate({rsa.Issue(ForHost(kHost), TestKey::Ed25519())}).accepted());
 }
 
 TEST_F(PathValidatorTest, AnAnchorsOwnSignatureIsNobodysBusiness) {
@@ -204,22 +213,31 @@ TEST_F(PathValidatorTest, WhatBreaksRfc5280IsInvalid) {
   } leaves[] = {
       {"wrong purpose", {{"extendedKeyUsage", "clientAuth"}}, {}},
       {"key usage", {{"keyUsage", "critical,cRLSign"}}, {}},
-      {"may sign and is no CA", {{"keyUsage", "digitalSignature,keyCertSign"}}, {}},
+      {"may sign and is no CA",
+       {{"keyUsage", "digitalSignature,keyCertSign"}},
+       {}},
       {"no authority key identifier", {{"authorityKeyIdentifier", ""}}, {}},
       {"constraints in a leaf",
-       {{"nameConstraints", "critical,permitted;DNS:example.org"}}, {}},
+       {{"nameConstraints", "critical,permitted;DNS:example.org"}},
+       {}},
       {"unknown critical extension", {{"1.2.3.4", "critical,DER:05:00"}}, {}},
       {"critical key identifier",
-       {{"subjectKeyIdentifier", "critical,hash"}}, {}},
+       {{"subjectKeyIdentifier", "critical,hash"}},
+       {}},
       {"requires a policy",
-       {{"policyConstraints", "critical,requireExplicitPolicy:0"}}, {}},
+       {{"policyConstraints", "critical,requireExplicitPolicy:0"}},
+       {}},
       {"malformed extension", {{"extendedKeyUsage", "DER:30:00"}}, {}},
       {"an extension and a stray byte",
-       {{"extendedKeyUsage", "DER:30:0A:06:08:2B:06:01:05:05:07:03:01:00"}}, {}},
+       {{"extendedKeyUsage", "DER:30:0A:06:08:2B:06:01:05:05:07:03:01:00"}},
+       {}},
       {"negative serial", {}, "-5"},
       {"serial of zero", {}, "0"},
       {"serial too long", {}, "0102030405060708090A0B0C0D0E0F101112131415"},
-      {"serial too long by its sign", {}, "F10203040506070809" "0A0B0C0D0E0F1011121314"},
+      {"serial too long by its sign",
+       {},
+       "F10203040506070809"
+       "0A0B0C0D0E0F1011121314"},
   };
   for (const auto& c : leaves) {
     SCOPED_TRACE(c.what);
@@ -232,13 +250,16 @@ TEST_F(PathValidatorTest, WhatBreaksRfc5280IsInvalid) {
     const char* what;
     Extensions extensions;
   } authorities[] = {
-      {"no CA", {{"basicConstraints", "critical,CA:FALSE"}, {"keyUsage", "digitalSignature"}}},
+      {"no CA",
+       {{"basicConstraints", "critical,CA:FALSE"},
+        {"keyUsage", "digitalSignature"}}},
       {"no basic constraints", {{"basicConstraints", ""}, {"keyUsage", ""}}},
       {"not critical", {{"basicConstraints", "CA:TRUE"}}},
       {"may not sign", {{"keyUsage", "critical,cRLSign"}}},
       {"no key identifier", {{"subjectKeyIdentifier", ""}}},
       {"wrong purpose", {{"extendedKeyUsage", "clientAuth"}}},
-      {"constraints not critical", {{"nameConstraints", "permitted;DNS:example.org"}}},
+      {"constraints not critical",
+       {{"nameConstraints", "permitted;DNS:example.org"}}},
       {"malformed constraints",
        {{"nameConstraints", "critical,excluded;DNS:.example.com"}}},
   };
@@ -251,9 +272,11 @@ TEST_F(PathValidatorTest, WhatBreaksRfc5280IsInvalid) {
     CertificateSpec leaf = ForHost(kHost);
     if (std::string(c.what) == "no key identifier") {
       leaf.extensions = {{"authorityKeyIdentifier", "issuer:always"}};
-      ExpectFault({MakeSigned(broken, leaf), broken}, Reason::kCertificateInvalid, 0);
+      ExpectFault({MakeSigned(broken, leaf), broken},
+                  Reason::kCertificateInvalid, 0);
     } else {
-      ExpectFault({MakeSigned(broken, leaf), broken}, Reason::kCertificateInvalid, 1);
+      ExpectFault({MakeSigned(broken, leaf), broken},
+                  Reason::kCertificateInvalid, 1);
     }
   }
 }
@@ -262,12 +285,15 @@ TEST_F(PathValidatorTest, PathLengthsCountIntermediatesThatAreNotSelfIssued) {
   CertificateSpec none = ForAuthority("No further");
   none.path_length = 0;
   const TestAuthority first{MakeSigned(root_.certificate, none)};
-  EXPECT_TRUE(Validate({first.Issue(ForHost(kHost)), first.certificate}).accepted());
+  EXPECT_TRUE(
+      Validate({first.Issue(ForHost(kHost)), first.certificate}).accepted());
   const TestAuthority second = first.IssueAuthority("Further");
-  ExpectFault({second.Issue(ForHost(kHost)), second.certificate, first.certificate},
-              Reason::kCertificateInvalid, 2, "more CA certificates");
+  ExpectFault(
+      {second.Issue(ForHost(kHost)), second.certificate, first.certificate},
+      Reason::kCertificateInvalid, 2, "more CA certificates");
   // The same authority with a new key is no further one.
-  const TestAuthority renewed{MakeSigned(first.certificate, ForAuthority("No further"))};
+  const TestAuthority renewed{
+      MakeSigned(first.certificate, ForAuthority("No further"))};
   EXPECT_TRUE(Validate({renewed.Issue(ForHost(kHost)), renewed.certificate,
                         first.certificate})
                   .accepted());
@@ -282,12 +308,15 @@ TEST_F(PathValidatorTest, NameConstraintsHoldTheLeafEvenIfItIsSelfIssued) {
   spec.extensions = {{"nameConstraints", "critical,permitted;DNS:example.net"}};
   const TestAuthority constrained{MakeSigned(root_.certificate, spec)};
   const auto chain = [&](const CertificateSpec& leaf) {
-    return std::vector<TestCertificate>{constrained.Issue(leaf), constrained.certificate};
+    return std::vector<TestCertificate>{constrained.Issue(leaf),
+                                        constrained.certificate};
   };
-  ExpectFault(chain(ForHost(kHost)), Reason::kCertificateInvalid, 0, "do not permit");
+  ExpectFault(chain(ForHost(kHost)), Reason::kCertificateInvalid, 0,
+              "do not permit");
   CertificateSpec self_issued = ForHost(kHost);
   self_issued.common_name = "Constrained";
-  ExpectFault(chain(self_issued), Reason::kCertificateInvalid, 0, "do not permit");
+  ExpectFault(chain(self_issued), Reason::kCertificateInvalid, 0,
+              "do not permit");
   // An intermediate that is self-issued is exempt, one that is not isn't.
   CertificateSpec renewed = ForAuthority("Constrained");
   renewed.dns_names = {"ca.example.org"};
@@ -296,8 +325,8 @@ TEST_F(PathValidatorTest, NameConstraintsHoldTheLeafEvenIfItIsSelfIssued) {
   names_.references = {ReferenceIdentity::Parse("mx.example.net").value()};
   const TestAuthority exempt{MakeSigned(constrained.certificate, renewed)};
   const TestAuthority held{MakeSigned(constrained.certificate, further)};
-  EXPECT_TRUE(Validate({exempt.Issue(ForHost("mx.example.net")), exempt.certificate,
-                        constrained.certificate})
+  EXPECT_TRUE(Validate({exempt.Issue(ForHost("mx.example.net")),
+                        exempt.certificate, constrained.certificate})
                   .accepted());
   ExpectFault({held.Issue(ForHost("mx.example.net")), held.certificate,
                constrained.certificate},
@@ -313,7 +342,8 @@ TEST_F(PathValidatorTest, ACommonNameIsHeldToNameConstraintsWhereItIsCompared) {
   CertificateSpec beside = ForHost("mx.example.net");
   beside.common_name = kHost;
   const auto chain = [&](const CertificateSpec& leaf) {
-    return std::vector<TestCertificate>{constrained.Issue(leaf), constrained.certificate};
+    return std::vector<TestCertificate>{constrained.Issue(leaf),
+                                        constrained.certificate};
   };
   names_.common_name = CommonNameUse::kNoDnsName;
   ExpectFault(chain(only_cn), Reason::kCertificateInvalid, 0, "do not permit");
@@ -361,7 +391,8 @@ TEST(GravityTest, EveryReasonOfAPathHasAPlaceOfItsOwn) {
         Reason::kCertificateInvalid, Reason::kCertificateWeak,
         Reason::kCertificateHostMismatch, Reason::kCertificateCommonNameOnly,
         Reason::kCertificateExpired, Reason::kCertificateNotYetValid}) {
-    EXPECT_TRUE(places.insert(Gravity(reason)).second) << Describe(reason).token;
+    EXPECT_TRUE(places.insert(Gravity(reason)).second)
+        << Describe(reason).token;
     EXPECT_LT(Gravity(reason), Gravity(Reason::kInternal));
   }
 }

@@ -44,7 +44,8 @@ class TrustStoreTest : public testing::Test {
     char name[32];
     const Certificate certificate = Parsed(made);
     std::snprintf(name, sizeof name, "%08lx.%d",
-                  X509_subject_name_hash(certificate.details().x509.get()), number);
+                  X509_subject_name_hash(certificate.details().x509.get()),
+                  number);
     return name;
   }
 
@@ -56,9 +57,9 @@ class TrustStoreTest : public testing::Test {
 };
 
 TEST_F(TrustStoreTest, FindsAllAnchorsOfTheIssuersName) {
-  const auto store = TrustStore::FromPem(ca_.certificate.pem() +
-                                         other_.certificate.pem() +
-                                         twin_.certificate.pem());
+  const auto store =
+      TrustStore::FromPem(ca_.certificate.pem() + other_.certificate.pem() +
+                          twin_.certificate.pem());
   ASSERT_TRUE(store);
   EXPECT_EQ((*store)->size(), 3u);
   EXPECT_EQ((*store)->FindIssuers(leaf_).size(), 2u);
@@ -71,7 +72,8 @@ TEST_F(TrustStoreTest, ReadsAHashedDirectoryAndOnlyIt) {
   Write(HashedName(twin_.certificate, 1), twin_.certificate.pem());
   Write(HashedName(other_.certificate, 0), "damaged");
   Write("unhashed.pem", other_.certificate.pem());
-  std::filesystem::create_symlink(directory_ + "/gone", directory_ + "/01234567.0");
+  std::filesystem::create_symlink(directory_ + "/gone",
+                                  directory_ + "/01234567.0");
   const auto store = TrustStore::Load(directory_);
   ASSERT_TRUE(store) << store.error().ToString();
   const auto issuers = (*store)->FindIssuers(leaf_);
@@ -85,8 +87,8 @@ TEST_F(TrustStoreTest, ReadsAHashedDirectoryAndOnlyIt) {
 
 TEST_F(TrustStoreTest, WhatCannotBeReadIsAnErrorAndNeverAnEmptyStore) {
   const std::string empty = Write("empty.pem", "");
-  const std::string damaged =
-      Write("damaged.pem", ca_.certificate.pem() + "-----BEGIN CERTIFICATE-----\nx");
+  const std::string damaged = Write(
+      "damaged.pem", ca_.certificate.pem() + "-----BEGIN CERTIFICATE-----\nx");
   for (const std::string& path :
        {directory_, directory_ + "/missing", empty, damaged}) {
     const auto store = TrustStore::Load(path);
@@ -107,7 +109,8 @@ TEST_F(TrustStoreTest, ACachedFileIsReadAgainWhenItIsAnother) {
   const auto second = cache.Trust(path);
   ASSERT_TRUE(second);
   EXPECT_NE((*second)->fingerprint(), (*first)->fingerprint());
-  EXPECT_TRUE((*first)->Contains(Parsed(ca_.certificate))) << "handed out, kept";
+  EXPECT_TRUE((*first)->Contains(Parsed(ca_.certificate)))
+      << "handed out, kept";
   std::filesystem::remove(path);
   EXPECT_FALSE(cache.Trust(path)) << "a file that is gone is not trusted on";
 }

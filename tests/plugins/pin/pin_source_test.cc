@@ -1,7 +1,7 @@
 // tests/plugins/pin/pin_source_test.cc
 //
-// The source speaks at `fingerprint` and nowhere else; without pins it brings no
-// verifier, and a list that can't be read condemns the host.
+// The source speaks at `fingerprint` and nowhere else; without pins it brings
+// no verifier, and a list that can't be read condemns the host.
 #include "plugins/pin/pin_source.h"
 
 #include <gtest/gtest.h>
@@ -17,9 +17,14 @@ using State = Contribution::State;
 const Deadline kDeadline = Deadline::After(std::chrono::minutes(1));
 
 HostFacts Mx() {
-  return {.host = Domain::Parse("mx.example.net").value(), .port = {},
-          .mx = Security::kInsecure, .address = Security::kInsecure, .ips = {},
-          .expanded = {}, .preference = 0, .failure = {}};
+  return {.host = Domain::Parse("mx.example.net").value(),
+          .port = {},
+          .mx = Security::kInsecure,
+          .address = Security::kInsecure,
+          .ips = {},
+          .expanded = {},
+          .preference = 0,
+          .failure = {}};
 }
 
 Contribution Ask(const std::string& line, std::vector<Pin> pins) {
@@ -44,14 +49,15 @@ Pin SomePin(PinKind kind = PinKind::kSpki) {
 }
 
 TEST(PinSourceTest, SpeaksAtFingerprintAndAsAFloorOnly) {
-  for (const char* line : {"example.org fingerprint", "example.org auto floor=fingerprint"}) {
+  for (const char* line :
+       {"example.org fingerprint", "example.org auto floor=fingerprint"}) {
     const Contribution answer = Ask(line, {SomePin()});
     EXPECT_EQ(answer.state, State::kApplies) << line;
     ASSERT_NE(answer.verifier, nullptr);
     EXPECT_EQ(answer.verifier->name(), "pin");
   }
-  for (const char* line : {"example.org may", "example.org secure", "example.org encrypt",
-                           "example.org auto"}) {
+  for (const char* line : {"example.org may", "example.org secure",
+                           "example.org encrypt", "example.org auto"}) {
     EXPECT_EQ(Ask(line, {SomePin()}).state, State::kAbsent) << line;
   }
 }
@@ -84,7 +90,8 @@ TEST(PinSourceTest, ACaPinAsksForTheNamesOfSecure) {
   const TimePoint now{std::chrono::hours(500'000)};
   const auto check = [&](const char* name) {
     return answer.verifier->Check(
-        TlsEvidence({root.Issue(ForHost(name)).der, root.certificate.der}), now);
+        TlsEvidence({root.Issue(ForHost(name)).der, root.certificate.der}),
+        now);
   };
   EXPECT_TRUE(check("example.org").satisfied());
   EXPECT_TRUE(check("mx.example.org").satisfied());

@@ -74,8 +74,9 @@ TEST(PinVerifierTest, EachKindComparesWhatItSaysInEachAlgorithm) {
   const TestKey key = TestKey::Generate();
   const TestCertificate leaf = MakeSelfSigned(ForHost("a.example"), key);
   const TestCertificate renewed = MakeSelfSigned(ForHost("a.example"), key);
-  for (const auto algorithm : {DigestAlgorithm::kSha256, DigestAlgorithm::kSha512,
-                               DigestAlgorithm::kSha1, DigestAlgorithm::kMd5}) {
+  for (const auto algorithm :
+       {DigestAlgorithm::kSha256, DigestAlgorithm::kSha512,
+        DigestAlgorithm::kSha1, DigestAlgorithm::kMd5}) {
     const Pin spki = PinOf(PinKind::kSpki, leaf, algorithm);
     const Pin cert = PinOf(PinKind::kCert, leaf, algorithm);
     Pin any_spki = spki;
@@ -89,12 +90,13 @@ TEST(PinVerifierTest, EachKindComparesWhatItSaysInEachAlgorithm) {
       Pin pin;
       bool matches;
       bool survives_renewal;
-    } cases[] = {{spki, true, true},      {cert, true, false},
-                 {any_spki, true, true},  {any_cert, true, false},
+    } cases[] = {{spki, true, true},           {cert, true, false},
+                 {any_spki, true, true},       {any_cert, true, false},
                  {crossed_spki, false, false}, {crossed_cert, false, false}};
     for (const auto& c : cases) {
       const PinVerifier verifier({c.pin});
-      EXPECT_EQ(verifier.Check(Presenting({leaf}), kNow).satisfied(), c.matches);
+      EXPECT_EQ(verifier.Check(Presenting({leaf}), kNow).satisfied(),
+                c.matches);
       EXPECT_EQ(verifier.Check(Presenting({renewed}), kNow).satisfied(),
                 c.survives_renewal);
     }
@@ -103,10 +105,12 @@ TEST(PinVerifierTest, EachKindComparesWhatItSaysInEachAlgorithm) {
 
 TEST(PinVerifierTest, ADigestOfTheWrongLengthMatchesNothing) {
   const TestCertificate leaf = MakeSelfSigned(ForHost("a.example"));
-  for (const std::size_t length : {std::size_t{0}, std::size_t{1}, std::size_t{31}}) {
+  for (const std::size_t length :
+       {std::size_t{0}, std::size_t{1}, std::size_t{31}}) {
     Pin pin = PinOf(PinKind::kSpki, leaf);
     pin.digest.resize(length);
-    EXPECT_FALSE(PinVerifier({pin}).Check(Presenting({leaf}), kNow).satisfied());
+    EXPECT_FALSE(
+        PinVerifier({pin}).Check(Presenting({leaf}), kNow).satisfied());
   }
 }
 
@@ -127,10 +131,12 @@ TEST(PinVerifierTest, APinOutOfItsTimeStopsMailRatherThanOpeningTheDoor) {
   pin.valid_until = kNow + hours(24);
   const PinVerifier verifier({pin});
   const TlsEvidence peer = Presenting({leaf});
-  EXPECT_EQ(verifier.Check(peer, kNow - hours(1)).reason(), Reason::kPinNotYetValid);
+  EXPECT_EQ(verifier.Check(peer, kNow - hours(1)).reason(),
+            Reason::kPinNotYetValid);
   EXPECT_TRUE(verifier.Check(peer, kNow).satisfied());
   EXPECT_TRUE(verifier.Check(peer, kNow + hours(24)).satisfied());
-  EXPECT_EQ(verifier.Check(peer, kNow + hours(25)).reason(), Reason::kPinExpired);
+  EXPECT_EQ(verifier.Check(peer, kNow + hours(25)).reason(),
+            Reason::kPinExpired);
 }
 
 TEST(PinVerifierTest, ABackupMatchIsSatisfiedAndWorthNoting) {
@@ -151,7 +157,9 @@ TEST(PinVerifierTest, ABackupMatchIsSatisfiedAndWorthNoting) {
   // A key that is both is no news.
   Pin same = active;
   same.role = PinRole::kBackup;
-  EXPECT_FALSE(PinVerifier({same, active}).Check(Presenting({now_used}), kNow).noteworthy());
+  EXPECT_FALSE(PinVerifier({same, active})
+                   .Check(Presenting({now_used}), kNow)
+                   .noteworthy());
 }
 
 TEST(PinVerifierTest, RefusesEveryChainItCannotRead) {
@@ -162,7 +170,8 @@ TEST(PinVerifierTest, RefusesEveryChainItCannotRead) {
     EXPECT_EQ(verifier.Check(TlsEvidence({der}), kNow).reason(),
               Reason::kCertificateMalformed);
   }
-  EXPECT_EQ(verifier.Check(TlsEvidence{}, kNow).reason(), Reason::kCertificateMissing);
+  EXPECT_EQ(verifier.Check(TlsEvidence{}, kNow).reason(),
+            Reason::kCertificateMissing);
   EXPECT_EQ(PinVerifier({}).Check(Presenting({leaf}), kNow).reason(),
             Reason::kPinMissing);
 }
@@ -173,7 +182,8 @@ class CaPinTest : public testing::Test {
     ca_.names.references = {
         ReferenceIdentity::Exact(Domain::Parse("mx.example.org").value())};
   }
-  Finding Check(const std::vector<Pin>& pins, const std::vector<TestCertificate>& chain) {
+  Finding Check(const std::vector<Pin>& pins,
+                const std::vector<TestCertificate>& chain) {
     return PinVerifier(pins, ca_).Check(Presenting(chain), kNow);
   }
   // A pin that keeps its certificate.
@@ -196,13 +206,15 @@ TEST_F(CaPinTest, AVerifiedPathAndTheRightNameSatisfyIt) {
   EXPECT_TRUE(Check({PinOf(PinKind::kCa, root_.certificate)},
                     {leaf_, below_.certificate, root_.certificate})
                   .satisfied());
-  const Finding kept = Check({Kept(root_.certificate)}, {leaf_, below_.certificate});
+  const Finding kept =
+      Check({Kept(root_.certificate)}, {leaf_, below_.certificate});
   EXPECT_TRUE(kept.satisfied()) << kept.detail();
   EXPECT_THAT(kept.detail(), HasSubstr("mx.example.org"));
 }
 
 TEST_F(CaPinTest, ABareDigestHasToBeInTheHandshake) {
-  EXPECT_EQ(Check({PinOf(PinKind::kCa, root_.certificate)}, {leaf_, below_.certificate})
+  EXPECT_EQ(Check({PinOf(PinKind::kCa, root_.certificate)},
+                  {leaf_, below_.certificate})
                 .reason(),
             Reason::kPinMismatch);
 }
@@ -210,9 +222,12 @@ TEST_F(CaPinTest, ABareDigestHasToBeInTheHandshake) {
 TEST_F(CaPinTest, AnAuthorityThatIsOnlyAppendedProvesNothing) {
   const TestCertificate attacker = MakeSelfSigned(ForHost("mx.example.org"));
   const TestAuthority impostor = TestAuthority::Make("Below");
-  for (const Pin& pin : {PinOf(PinKind::kCa, below_.certificate), Kept(below_.certificate)}) {
-    EXPECT_EQ(Check({pin}, {attacker, below_.certificate}).reason(), Reason::kPinMismatch);
-    EXPECT_EQ(Check({pin}, {impostor.Issue(ForHost("mx.example.org")), below_.certificate})
+  for (const Pin& pin :
+       {PinOf(PinKind::kCa, below_.certificate), Kept(below_.certificate)}) {
+    EXPECT_EQ(Check({pin}, {attacker, below_.certificate}).reason(),
+              Reason::kPinMismatch);
+    EXPECT_EQ(Check({pin}, {impostor.Issue(ForHost("mx.example.org")),
+                            below_.certificate})
                   .reason(),
               Reason::kPinMismatch);
   }
@@ -224,7 +239,8 @@ TEST_F(CaPinTest, TheNameHasToMatchAndTheLeafToBeOfToday) {
             Reason::kCertificateHostMismatch);
   CertificateSpec old = ForHost("mx.example.org");
   old.not_after = kNow - hours(1);
-  EXPECT_EQ(Check({pin}, {root_.Issue(old)}).reason(), Reason::kCertificateExpired);
+  EXPECT_EQ(Check({pin}, {root_.Issue(old)}).reason(),
+            Reason::kCertificateExpired);
 }
 
 TEST_F(CaPinTest, ItsTimeAndItsRoleCount) {
@@ -232,28 +248,35 @@ TEST_F(CaPinTest, ItsTimeAndItsRoleCount) {
   pin.role = PinRole::kBackup;
   EXPECT_TRUE(Check({pin}, {leaf_, below_.certificate}).noteworthy());
   pin.valid_until = kNow - hours(1);
-  EXPECT_EQ(Check({pin}, {leaf_, below_.certificate}).reason(), Reason::kPinExpired);
+  EXPECT_EQ(Check({pin}, {leaf_, below_.certificate}).reason(),
+            Reason::kPinExpired);
   pin.valid_until.reset();
   pin.valid_from = kNow + hours(1);
-  EXPECT_EQ(Check({pin}, {leaf_, below_.certificate}).reason(), Reason::kPinNotYetValid);
+  EXPECT_EQ(Check({pin}, {leaf_, below_.certificate}).reason(),
+            Reason::kPinNotYetValid);
 }
 
 TEST_F(CaPinTest, AKeptCertificateThatIsNotThePinnedOneIsNotTrusted) {
   Pin pin = PinOf(PinKind::kCa, TestAuthority::Make("Other").certificate);
-  pin.certificate.assign(root_.certificate.der.begin(), root_.certificate.der.end());
-  EXPECT_EQ(Check({pin}, {leaf_, below_.certificate}).reason(), Reason::kPinMismatch);
+  pin.certificate.assign(root_.certificate.der.begin(),
+                         root_.certificate.der.end());
+  EXPECT_EQ(Check({pin}, {leaf_, below_.certificate}).reason(),
+            Reason::kPinMismatch);
 }
 
 TEST_F(CaPinTest, LeafPinsBesideItWorkOnTheirOwn) {
   const TestCertificate odd = MakeSelfSigned(ForHost("else.example"));
-  const std::vector<Pin> pins = {Kept(root_.certificate), PinOf(PinKind::kSpki, odd)};
+  const std::vector<Pin> pins = {Kept(root_.certificate),
+                                 PinOf(PinKind::kSpki, odd)};
   EXPECT_TRUE(Check(pins, {odd}).satisfied());
   EXPECT_TRUE(Check(pins, {leaf_, below_.certificate}).satisfied());
   // A leaf whose digest is a ca pin's is no leaf pin.
   const TestCertificate named = MakeSelfSigned(ForHost("mx.example.org"));
-  EXPECT_EQ(Check({PinOf(PinKind::kCa, named)}, {named}).reason(), Reason::kPinMismatch);
-  EXPECT_EQ(Check({PinOf(PinKind::kCa, leaf_)}, {leaf_, below_.certificate}).reason(),
+  EXPECT_EQ(Check({PinOf(PinKind::kCa, named)}, {named}).reason(),
             Reason::kPinMismatch);
+  EXPECT_EQ(
+      Check({PinOf(PinKind::kCa, leaf_)}, {leaf_, below_.certificate}).reason(),
+      Reason::kPinMismatch);
 }
 
 TEST_F(CaPinTest, ARevokedLeafIsRefusedAndAnUnknownOneUndecided) {
@@ -270,7 +293,8 @@ TEST_F(CaPinTest, DescribeNamesEverythingThatDecides) {
   Pin pin = Kept(root_.certificate);
   pin.valid_until = kNow;
   const std::string text = PinVerifier({pin}, ca_).Describe();
-  for (const char* part : {"ca sha256", "mx 2026", "until", "mx.example.org", "cn=never"}) {
+  for (const char* part :
+       {"ca sha256", "mx 2026", "until", "mx.example.org", "cn=never"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
 }

@@ -50,9 +50,14 @@ class WebpkiSourceTest : public testing::Test {
                    .anchors = std::move(anchors),
                    .valid_until = {}},
         .own_mx = true};
-    const HostFacts mx{.host = Domain::Parse("mx.example.net").value(), .port = {},
-                       .mx = Security::kInsecure, .address = Security::kInsecure,
-                       .ips = {}, .expanded = {}, .preference = 0, .failure = {}};
+    const HostFacts mx{.host = Domain::Parse("mx.example.net").value(),
+                       .port = {},
+                       .mx = Security::kInsecure,
+                       .address = Security::kInsecure,
+                       .ips = {},
+                       .expanded = {},
+                       .preference = 0,
+                       .failure = {}};
     const auto bound = source_->ForDestination(destination, kDeadline);
     return bound.value()->ForHost(mx, kDeadline);
   }
@@ -103,7 +108,8 @@ TEST_F(WebpkiSourceTest, TheCommonNameCountsAsTheLineSays) {
   const CertificateSpec only_cn = CommonNameOnly("example.org");
   CertificateSpec beside = ForHost("other.example");
   beside.common_name = "example.org";
-  EXPECT_EQ(Check(Ask("secure"), only_cn).reason(), Reason::kCertificateCommonNameOnly);
+  EXPECT_EQ(Check(Ask("secure"), only_cn).reason(),
+            Reason::kCertificateCommonNameOnly);
   EXPECT_TRUE(Check(Ask("secure cn=no-san"), only_cn).satisfied());
   EXPECT_FALSE(Check(Ask("secure cn=no-san"), beside).satisfied());
   EXPECT_TRUE(Check(Ask("secure cn=always"), beside).satisfied());
@@ -136,10 +142,12 @@ TEST_F(WebpkiSourceTest, CaReplacesTheSystemsTrust) {
 TEST_F(WebpkiSourceTest, AStoredAnchorIsTrustedForItsLine) {
   Anchor anchor;
   anchor.name = "partner";
-  anchor.certificate.assign(root_.certificate.der.begin(), root_.certificate.der.end());
+  anchor.certificate.assign(root_.certificate.der.begin(),
+                            root_.certificate.der.end());
   source_ = MakeWebpkiSource(directory_ + "/missing");
   EXPECT_TRUE(
-      Check(Ask("secure ca=anchor:partner", {anchor}), ForHost("example.org")).satisfied());
+      Check(Ask("secure ca=anchor:partner", {anchor}), ForHost("example.org"))
+          .satisfied());
   anchor.certificate = "damaged";
   EXPECT_EQ(Ask("secure ca=anchor:partner", {anchor}).reason,
             Reason::kTrustStoreUnavailable);
@@ -155,7 +163,8 @@ TEST_F(WebpkiSourceTest, RevocationIsLookedAtWhereTheLineNamesAList) {
   EXPECT_EQ(answer.verifier->Check(TlsEvidence({leaf.der}), kNow).reason(),
             Reason::kCertificateRevoked);
   EXPECT_TRUE(Check(answer, ForHost("example.org")).satisfied());
-  EXPECT_EQ(Ask("secure crl=" + directory_ + "/missing").reason, Reason::kCrlUnavailable);
+  EXPECT_EQ(Ask("secure crl=" + directory_ + "/missing").reason,
+            Reason::kCrlUnavailable);
 }
 
 TEST_F(WebpkiSourceTest, ARenewedTrustStoreBitesAtTheNextPlan) {

@@ -19,9 +19,9 @@ class WebpkiVerifierTest : public testing::Test {
  protected:
   WebpkiRequirement Require(const char* name) {
     WebpkiRequirement requirement;
-    requirement.trust =
-        TrustStore::FromAnchors({Certificate::Parse(root_.certificate.der).value()})
-            .value();
+    requirement.trust = TrustStore::FromAnchors(
+                            {Certificate::Parse(root_.certificate.der).value()})
+                            .value();
     requirement.trust_name = "roots.pem";
     requirement.names.references = {
         ReferenceIdentity::Exact(Domain::Parse(name).value())};
@@ -36,13 +36,15 @@ TEST_F(WebpkiVerifierTest, AcceptsATrustedChainWithTheRightName) {
   const Finding finding = verifier.Check(good, kNow);
   EXPECT_TRUE(finding.satisfied()) << finding.detail();
   EXPECT_EQ(verifier.name(), "webpki");
-  EXPECT_FALSE(verifier.Check(good, kNow + std::chrono::hours(24 * 365 * 50)).satisfied());
+  EXPECT_FALSE(verifier.Check(good, kNow + std::chrono::hours(24 * 365 * 50))
+                   .satisfied());
 }
 
 TEST_F(WebpkiVerifierTest, RefusesWhatIsAbsentOrDoesNotParse) {
   const WebpkiVerifier verifier(Require("mx.example.org"));
   const DerCertificate good = root_.Issue(ForHost("mx.example.org")).der;
-  EXPECT_EQ(verifier.Check(TlsEvidence{}, kNow).reason(), Reason::kCertificateMissing);
+  EXPECT_EQ(verifier.Check(TlsEvidence{}, kNow).reason(),
+            Reason::kCertificateMissing);
   EXPECT_EQ(verifier.Check(TlsEvidence({Truncated(good)}), kNow).reason(),
             Reason::kCertificateMalformed);
   EXPECT_EQ(verifier.Check(TlsEvidence({good, Padded(good)}), kNow).reason(),
@@ -78,17 +80,19 @@ TEST_F(WebpkiVerifierTest, DescribeChangesWithEverythingThatDecides) {
   EXPECT_THAT(text, HasSubstr("roots.pem"));
   EXPECT_THAT(text, HasSubstr("mx.example.org"));
   WebpkiRequirement other_trust = base;
-  other_trust.trust = TrustStore::FromAnchors(
-                          {Certificate::Parse(TestAuthority::Make("R").certificate.der)
-                               .value()})
-                          .value();
+  other_trust.trust =
+      TrustStore::FromAnchors(
+          {Certificate::Parse(TestAuthority::Make("R").certificate.der)
+               .value()})
+          .value();
   WebpkiRequirement common_name = base;
   common_name.names.common_name = CommonNameUse::kNoDnsName;
   WebpkiRequirement ptr = base;
   ptr.ptr = true;
   WebpkiRequirement crl = base;
   crl.crls = CrlSet::FromPem(MakeCrl(root_.certificate, {})).value();
-  for (const auto& changed : {other_trust, common_name, ptr, crl, Require("x.example")}) {
+  for (const auto& changed :
+       {other_trust, common_name, ptr, crl, Require("x.example")}) {
     EXPECT_NE(WebpkiVerifier(changed).Describe(), text);
   }
 }
