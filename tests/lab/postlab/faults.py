@@ -305,7 +305,7 @@ def _run(lab, fault: Fault, scene: Scene) -> tuple[list[str], str]:
     got = lab.world.sender.wait_attempt(scene.queue_id, 1, PATIENCE)
     before = judge.baseline(lab.world, receivers)
     found = judge.problems(lab.world, receivers, before, mail, got, fault.expect)
-    if fault.expect.result == "deferred" and lab.world.receivers.messages(mail.mark):
+    if fault.expect.result == "deferred" and lab.world.receivers.transfers(mail.mark):
         found.append("a receiver got the message although it was deferred")
     try:
         next(play)

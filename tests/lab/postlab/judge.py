@@ -53,6 +53,8 @@ def _said(got: Outcome, want: Expect) -> list[str]:
 def _seen(world: World, receivers: list, before: dict, mail: Mail, want: Expect) -> list[str]:
     if want.seen in ("message", "message-clear"):
         return _one_copy(world, mail, want)
+    # Nothing may still be under way to the log: only then is "no MAIL" a proof.
+    world.receivers.postfix.flush_log()
     _until_over(world, receivers)
     seen = {r.name: world.receivers.seen(r.name) for r in receivers}
 
@@ -85,8 +87,9 @@ def _one_copy(world: World, mail: Mail, want: Expect) -> list[str]:
     except logs.Timeout:
         return ["no receiver has the message"]
     found = []
-    if len(copies) != 1:
-        found.append(f"{len(copies)} copies arrived")
+    transfers = world.receivers.transfers(mail.mark)
+    if len(copies) != 1 or transfers != 1:
+        found.append(f"handed over {transfers} times, {len(copies)} copies arrived")
     copy = copies[0]
     if copy.encrypted != (want.seen == "message"):
         found.append("it came over TLS" if copy.encrypted else "it came in clear")

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,6 +142,13 @@ class Postfix:
         if done.returncode != 0:
             raise PostfixError(f"{program} {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
+
+    def flush_log(self) -> None:
+        """Back once everything is in the log that was said to postlogd(8) before."""
+        mark = f"mark-{uuid.uuid4().hex}"
+        self.command("postlog", mark)
+        logs.until(lambda: any(mark in line for line in self.log.lines()), 30,
+                   f"{self.name}: postlogd writes")
 
     def deliveries(self, queue_id: str) -> list[DeliveryLine]:
         """All attempts logged for that message so far, oldest first."""
