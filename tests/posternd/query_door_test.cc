@@ -30,7 +30,7 @@ class QueryDoorTest : public testing::Test {
   QueryDoorTest() {
     store_.Set("* may");
     store_.Set("bank.test secure owner=treasury");
-    store_.Set("cut.test fingerprint mx=mx.other.test");
+    store_.Set("cut.test encrypt mx=mx.other.test");
     resolver_.SetMx("bank.test", MxHosts({{10, "mx1.bank.test"}}, Security::kSecure));
     resolver_.SetA("mx1.bank.test", Addresses({"192.0.2.1"}));
     resolver_.SetMx("cut.test", MxHosts({{10, "mx1.bank.test"}}));
