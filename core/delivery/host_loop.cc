@@ -158,7 +158,11 @@ void HostLoop::TryAddress(const HostPlan& host, const IpAddress& address) {
 }
 
 void HostLoop::DryRunPass() {
-  for (const Candidate& candidate : candidates_) {
+  // Each is tried once: what is noted on the way must not add to the list that
+  // is being walked.
+  const std::vector<Candidate> candidates = std::move(candidates_);
+  candidates_.clear();
+  for (const Candidate& candidate : candidates) {
     if (!open() || deadline_.expired()) return;
     ConnectRequest how;
     how.cancellation = request_.cancellation;
