@@ -110,16 +110,16 @@ Result<std::unique_ptr<AssembledGate>> AssembledGate::Make(
   auto resolver = UnboundResolver::Start(*options);
   if (!resolver) return resolver.error();
 
-  std::unique_ptr<AssembledGate> made(new AssembledGate(
-      settings, *std::move(resolver), *std::move(own)));
+  std::unique_ptr<AssembledGate> made(
+      new AssembledGate(settings, *std::move(resolver), *std::move(own)));
   made->sources_ = *std::move(sources);
   for (const auto& source : made->sources_) {
     made->order_.push_back(source.get());
   }
-  made->gate_ = std::make_unique<Gate>(Gate::Parts{
-      made->store_, *made->resolver_, made->router_, made->order_,
-      settings.leave_out, made->tls_, clock, helo->str(),
-      TimeoutsFrom(settings.timeouts)});
+  made->gate_ = std::make_unique<Gate>(
+      Gate::Parts{made->store_, *made->resolver_, made->router_, made->order_,
+                  settings.leave_out, made->tls_, clock, helo->str(),
+                  TimeoutsFrom(settings.timeouts)});
   return made;
 }
 

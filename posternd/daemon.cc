@@ -7,9 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
-#include <utility>
-
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace postern {
 namespace {
@@ -65,10 +64,9 @@ Daemon::Daemon(DaemonOptions options, const Syslog& log)
     : options_(std::move(options)),
       log_(log),
       started_(clock_.Now()),
-      controls_{[this] { return StatusJson(); }, [this] { return Reload(); },
-                [this](const PeerCredentials& peer) {
-                  return MayControl(peer);
-                }},
+      controls_{
+          [this] { return StatusJson(); }, [this] { return Reload(); },
+          [this](const PeerCredentials& peer) { return MayControl(peer); }},
       syslog_sink_(log) {}
 
 Daemon::~Daemon() {
@@ -83,8 +81,8 @@ void Daemon::BlockSignals() {
 }
 
 Status Daemon::Start() {
-  const Result<Settings> settings = LoadSettings(
-      options_.config, options_.missing, options_.overrides);
+  const Result<Settings> settings =
+      LoadSettings(options_.config, options_.missing, options_.overrides);
   if (!settings) return settings.error();
   at_start_ = *settings;
   Result<InstanceLock> lock =
@@ -106,9 +104,8 @@ Status Daemon::Start() {
   if (!doors) return doors.error();
   try {
     service_ = std::make_unique<Service>(
-        *std::move(doors), [this](std::string_view text) {
-          log_.Warning(text);
-        });
+        *std::move(doors),
+        [this](std::string_view text) { log_.Warning(text); });
   } catch (const std::exception& error) {
     return Error{Reason::kInternal, std::string("workers: ") + error.what()};
   }
@@ -235,8 +232,8 @@ bool Daemon::MayControl(const PeerCredentials& peer) const {
 
 Result<std::vector<std::string>> Daemon::Reload() {
   const std::lock_guard only(reload_mutex_);
-  const Result<Settings> settings = LoadSettings(
-      options_.config, options_.missing, options_.overrides);
+  const Result<Settings> settings =
+      LoadSettings(options_.config, options_.missing, options_.overrides);
   if (!settings) return settings.error();
   auto made = Engine::Make(*settings, {*sink_, clock_, controls_});
   if (!made) return made.error();
@@ -254,8 +251,7 @@ Result<std::vector<std::string>> Daemon::Reload() {
     engine_.swap(old);
   }
   for (auto& [name, uids] : users) service_->SetUsers(name, std::move(uids));
-  std::vector<std::string> unchanged =
-      NeedingRestart(*at_start_, *settings);
+  std::vector<std::string> unchanged = NeedingRestart(*at_start_, *settings);
   log_.Info("configuration reloaded");
   for (const std::string& name : unchanged) log_.Warning(name);
   return unchanged;
@@ -279,15 +275,16 @@ bool Daemon::Run() {
 bool Daemon::Stop() {
   NotifyServiceManager("STOPPING=1\nSTATUS=stopping");
   log_.Info("stopping");
-  const Deadline deadline = Deadline::After(
-      engine()->settings().timeouts.dot_reply + kStopSlack);
+  const Deadline deadline =
+      Deadline::After(engine()->settings().timeouts.dot_reply + kStopSlack);
   // Only deliveries that wait for the reply to their final dot take time here:
   // to cut one off is to send that message twice.
   while (!service_->Stop(deadline.Within(std::chrono::milliseconds(200)))) {
     const int number = AwaitSignal(std::chrono::milliseconds(0));
     if (deadline.expired() || number == SIGTERM || number == SIGINT) {
-      log_.Error("stopped while deliveries waited for their last reply; their "
-                 "messages may be delivered twice");
+      log_.Error(
+          "stopped while deliveries waited for their last reply; their "
+          "messages may be delivered twice");
       if (state_) state_->Flush();
       for (const std::string& path : own_sockets_) unlink(path.c_str());
       return false;

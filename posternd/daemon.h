@@ -79,7 +79,7 @@ class Daemon {
 
   mutable std::mutex engine_mutex_;  // guards engine_
   std::shared_ptr<const Engine> engine_;
-  std::mutex reload_mutex_;          // one reload at a time
+  std::mutex reload_mutex_;           // one reload at a time
   std::unique_ptr<Service> service_;  // last: its workers use all the above
 };
 

@@ -11,11 +11,12 @@ Engine::Engine(const Settings& settings, std::unique_ptr<AssembledGate> gate,
       delivery_(gate_->gate(), around.sink, around.clock),
       spool_(settings.spool_directory,
              {settings.max_message_size, settings.spool_limit}),
-      pipe_([this](const DeliveryRequest& request, const Message& message,
-                   Deadline deadline) {
-              return delivery_.Deliver(request, message, deadline);
-            },
-            spool_, settings.timeouts.total - settings.timeouts.dot_reply),
+      pipe_(
+          [this](const DeliveryRequest& request, const Message& message,
+                 Deadline deadline) {
+            return delivery_.Deliver(request, message, deadline);
+          },
+          spool_, settings.timeouts.total - settings.timeouts.dot_reply),
       query_(gate_->gate(), around.controls, settings.timeouts.probe) {}
 
 Result<std::shared_ptr<const Engine>> Engine::Make(const Settings& settings,

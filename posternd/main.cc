@@ -27,13 +27,21 @@ CommandSpec Spec() {
       "Runs until SIGTERM; SIGHUP reads the configuration again. Needs no "
       "privileges and refuses to run as root.";
   spec.options = {
-      {.name = "config", .letter = 'c', .value = "FILE",
-       .help = "The configuration.", .standard = "/etc/postern/postern.conf"},
-      {.name = "set", .value = "NAME=VALUE",
+      {.name = "config",
+       .letter = 'c',
+       .value = "FILE",
+       .help = "The configuration.",
+       .standard = "/etc/postern/postern.conf"},
+      {.name = "set",
+       .value = "NAME=VALUE",
        .help = "Overrides an option of the configuration.",
        .repeatable = true},
-      {.name = "foreground", .value = "", .help = "Copies the log to standard error."},
-      {.name = "allow-root", .value = "", .help = "Runs even as root: for laboratories."},
+      {.name = "foreground",
+       .value = "",
+       .help = "Copies the log to standard error."},
+      {.name = "allow-root",
+       .value = "",
+       .help = "Runs even as root: for laboratories."},
       {.name = "version", .value = "", .help = "Prints the version."},
   };
   spec.example = "posternd --foreground --config /etc/postern/postern.conf";

@@ -73,9 +73,9 @@ Reply QueryDoor::Handle(const Call& call) const {
 Reply QueryDoor::Explain(const Call& call) const {
   const Result<Question> question = ParseQuestion(call.request);
   if (!question) return ErrorReply(question.error());
-  return {"ok", ExplainJson(gate_.MakePlan(question->recipient,
-                                           question->next_hop,
-                                           Deadline::After(kExplainBudget)))};
+  return {"ok",
+          ExplainJson(gate_.MakePlan(question->recipient, question->next_hop,
+                                     Deadline::After(kExplainBudget)))};
 }
 
 Reply QueryDoor::Probe(const Call& call) const {
@@ -96,9 +96,9 @@ Reply QueryDoor::Probe(const Call& call) const {
 
 Reply QueryDoor::Reload(const Call& call) const {
   if (!controls_.may_control(call.peer)) {
-    return ErrorReply({Reason::kClientNotAllowed,
-                       "uid " + std::to_string(call.peer.uid) +
-                           " may not reload the service"});
+    return ErrorReply(
+        {Reason::kClientNotAllowed, "uid " + std::to_string(call.peer.uid) +
+                                        " may not reload the service"});
   }
   const Result<std::vector<std::string>> unchanged = controls_.reload();
   if (!unchanged) return ErrorReply(unchanged.error());

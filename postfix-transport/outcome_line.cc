@@ -34,10 +34,10 @@ Outcome OutcomeOf(const Reply& reply) {
       return Told(Outcome::kDeferred, *told);
     }
   }
-  return OutcomeOf(Error{
-      Reason::kServiceUnavailable,
-      "its reply is not one of ours: '" +
-          OneLine(reply.word + " " + reply.rest, 120) + "'"});
+  return OutcomeOf(Error{Reason::kServiceUnavailable,
+                         "its reply is not one of ours: '" +
+                             OneLine(reply.word + " " + reply.rest, 120) +
+                             "'"});
 }
 
 }  // namespace postern

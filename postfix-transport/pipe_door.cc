@@ -139,9 +139,8 @@ Reply PipeDoor::Handle(Call& call) const {
   request->cancellation = {call.socket.get(), call.stop_fd};
 
   const Deadline deadline(call.received_at + until_dot_);
-  auto message = spool_.Receive(call.passed.get(),
-                                deadline.Within(kSpoolBudget),
-                                request->cancellation);
+  auto message = spool_.Receive(
+      call.passed.get(), deadline.Within(kSpoolBudget), request->cancellation);
   if (!message) return ErrorReply(message.error());
   // Not needed any more; pipe(8) may see that we took all of it.
   call.passed.Reset();

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <charconv>
+#include <csignal>
 #include <exception>
 #include <string>
 #include <string_view>
@@ -40,7 +40,8 @@ constexpr std::string_view kUsage =
     "RECIPIENT\n"
     "Run by Postfix's pipe(8), with the message on standard input; "
     "'pin-admin config postfix' prints the lines for master.cf.\n"
-    "  --socket PATH    posternd's door (" POSTERN_PIPE_SOCKET ")\n"
+    "  --socket PATH    posternd's door (" POSTERN_PIPE_SOCKET
+    ")\n"
     "  --budget-ms N    longest time for all of it\n";
 
 struct Arguments {
@@ -67,8 +68,8 @@ Status SetOption(Arguments& arguments, std::string_view name,
     return Misused("unknown option '" + std::string(name) + "'");
   }
   long long milliseconds = 0;
-  const auto [end, failed] = std::from_chars(
-      value.data(), value.data() + value.size(), milliseconds);
+  const auto [end, failed] =
+      std::from_chars(value.data(), value.data() + value.size(), milliseconds);
   if (failed != std::errc{} || end != value.data() + value.size() ||
       milliseconds < 1 || milliseconds > kBudget.count()) {
     return Misused("--budget-ms wants a number up to " +

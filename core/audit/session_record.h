@@ -18,16 +18,16 @@ struct SessionRecord {
   std::string queue_id;     // the MTA's; empty for a probe
   std::string destination;  // the recipient's domain
   std::string next_hop;
-  std::string level;        // of the line that held
+  std::string level;  // of the line that held
   std::string plan_digest;
-  std::string plan;         // what had to hold, as explain shows it; kept for
-                            // replay, not logged
+  std::string plan;  // what had to hold, as explain shows it; kept for
+                     // replay, not logged
   Verdict verdict;
   TlsEvidence evidence;
   bool starttls_offered = false;
   // "delivered", "deferred", "bounced", "refused" (no MAIL), "looked".
   std::string outcome;
-  std::string reply;        // the server's last words, sanitised
+  std::string reply;  // the server's last words, sanitised
 };
 
 // Thread-safe. Told of every connection once it is over; must not block for

@@ -17,8 +17,8 @@ Deadline Deadline::After(std::chrono::milliseconds budget) {
 }
 
 std::chrono::milliseconds Deadline::remaining() const {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-      at_ - MonotonicClock::now());
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(at_ - MonotonicClock::now());
   return std::max(left, std::chrono::milliseconds::zero());
 }
 

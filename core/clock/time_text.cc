@@ -27,13 +27,15 @@ std::optional<std::chrono::sys_days> TakeDate(std::string_view& text) {
   const auto year = TakeNumber(text, 4);
   // TimePoint counts nanoseconds and ends in 2262; what lies beyond must not
   // come back as the past.
-  if (!year || *year < 1700 || *year > 2260 || !TakeAny(text, "-")) return std::nullopt;
+  if (!year || *year < 1700 || *year > 2260 || !TakeAny(text, "-"))
+    return std::nullopt;
   const auto month = TakeNumber(text, 2);
   if (!month || !TakeAny(text, "-")) return std::nullopt;
   const auto day = TakeNumber(text, 2);
   if (!day) return std::nullopt;
   const std::chrono::year_month_day date{
-      std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
+      std::chrono::year(*year),
+      std::chrono::month(static_cast<unsigned>(*month)),
       std::chrono::day(static_cast<unsigned>(*day))};
   if (!date.ok()) return std::nullopt;
   return std::chrono::sys_days(date);

@@ -60,8 +60,9 @@ std::vector<RecipientResult> Delivery::Deliver(const DeliveryRequest& request,
     return ForAll(recipients,
                   FromPlanning(DeferFor(Error(Reason::kInternal, e.what()))));
   } catch (...) {
-    return ForAll(recipients, FromPlanning(DeferFor(Error(
-                                  Reason::kInternal, "unknown exception"))));
+    return ForAll(
+        recipients,
+        FromPlanning(DeferFor(Error(Reason::kInternal, "unknown exception"))));
   }
 }
 

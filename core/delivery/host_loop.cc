@@ -24,9 +24,8 @@ bool IsPositive(const SmtpReply& reply) {
 // The whole delivery is over, not only this host.
 bool EndsDelivery(Reason reason) {
   return reason == Reason::kClientGone || reason == Reason::kServiceStopping ||
-         reason == Reason::kDeadlineExceeded ||
-         reason == Reason::kSpoolFull || reason == Reason::kInternal ||
-         reason == Reason::kRequestInvalid;
+         reason == Reason::kDeadlineExceeded || reason == Reason::kSpoolFull ||
+         reason == Reason::kInternal || reason == Reason::kRequestInvalid;
 }
 
 // The peer's own EHLO rules this message out for good.
@@ -74,8 +73,8 @@ std::vector<RecipientResult> HostLoop::Run() {
   FirstPass();
   if (open() && !candidates_.empty()) DryRunPass();
 
-  const bool bounce = open() && on_fail() == OnFail::kBounce &&
-                      EveryHostSaidNo();
+  const bool bounce =
+      open() && on_fail() == OnFail::kBounce && EveryHostSaidNo();
   const RecipientResult rest =
       Conclude(attempts_, bounce ? Outcome::kBounced : Outcome::kDeferred);
   std::vector<RecipientResult> results;
@@ -132,8 +131,7 @@ void HostLoop::TryAddress(const HostPlan& host, const IpAddress& address) {
   --connections_left_;
   ConnectRequest how;
   how.cancellation = request_.cancellation;
-  Connection connection =
-      gate_.Connect(plan_, host, address, how, deadline_);
+  Connection connection = gate_.Connect(plan_, host, address, how, deadline_);
 
   if (connection.tls_failed && host.tls == TlsUse::kOpportunistic) {
     Record(connection, "refused", "");
@@ -173,8 +171,7 @@ void HostLoop::DryRunPass() {
     // Judged anew: what was found this time has to be passable as well.
     const PassOver over =
         MayPassOver(on_fail(), *candidate.host, connection.verdict);
-    const bool over_tls =
-        connection.session && connection.session->encrypted();
+    const bool over_tls = connection.session && connection.session->encrypted();
     const bool may = connection.verdict.pass() ||
                      (over != PassOver::kNo &&
                       (over_tls || on_fail() == OnFail::kDeliverClear));
@@ -227,7 +224,7 @@ void HostLoop::SendThrough(Connection& connection, const HostPlan& host) {
   if (last.reply != nullptr) reply = last.reply->Text();
   if (sent.failure) reply = sent.failure->ToString();
   Record(connection,
-         delivered       ? "delivered"
+         delivered        ? "delivered"
          : open_ < before ? "bounced"
                           : "deferred",
          reply);

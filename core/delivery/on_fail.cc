@@ -6,11 +6,11 @@ namespace postern {
 
 bool IsPolicyNo(const Verdict& verdict) {
   if (verdict.decision != Decision::kDefer) return false;
-  const bool undecided = std::any_of(
-      verdict.findings.begin(), verdict.findings.end(),
-      [](const Finding& finding) {
-        return finding.state() == Finding::State::kUndecided;
-      });
+  const bool undecided =
+      std::any_of(verdict.findings.begin(), verdict.findings.end(),
+                  [](const Finding& finding) {
+                    return finding.state() == Finding::State::kUndecided;
+                  });
   if (undecided) return false;
   switch (verdict.reason) {
     case Reason::kCertificateMissing:

@@ -9,8 +9,8 @@ namespace {
 constexpr std::size_t kMaxText = 900;
 
 const Attempt& MostTelling(const std::vector<Attempt>& attempts) {
-  const auto policy =
-      std::find_if(attempts.begin(), attempts.end(), [](const Attempt& attempt) {
+  const auto policy = std::find_if(
+      attempts.begin(), attempts.end(), [](const Attempt& attempt) {
         return attempt.policy_no || attempt.status.starts_with("4.7");
       });
   return policy != attempts.end() ? *policy : attempts.back();
@@ -56,8 +56,7 @@ RecipientResult Conclude(const std::vector<Attempt>& attempts,
                          RecipientResult::Outcome outcome) {
   RecipientResult result;
   result.outcome = outcome;
-  const char digit =
-      outcome == RecipientResult::Outcome::kBounced ? '5' : '4';
+  const char digit = outcome == RecipientResult::Outcome::kBounced ? '5' : '4';
   if (attempts.empty()) {
     const ReasonInfo& info = Describe(Reason::kDeadlineExceeded);
     result.outcome = RecipientResult::Outcome::kDeferred;

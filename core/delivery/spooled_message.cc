@@ -46,13 +46,13 @@ Result<int> OpenUnnamed(const std::string& directory) {
 
 // A directory, a device or a descriptor opened for writing only is no message.
 Status CheckReadable(int fd) {
-  struct stat found{};
+  struct stat found {};
   const int flags = fcntl(fd, F_GETFL);
   if (flags < 0 || fstat(fd, &found) != 0) {
     return Error{Reason::kRequestInvalid, "the descriptor: " + ErrnoText()};
   }
-  // No sockets: one that the service itself keeps open (the caller's own, passed
-  // back) would never end, and no hang-up would be seen.
+  // No sockets: one that the service itself keeps open (the caller's own,
+  // passed back) would never end, and no hang-up would be seen.
   const bool suitable = S_ISFIFO(found.st_mode) || S_ISREG(found.st_mode);
   if (!suitable || (flags & O_ACCMODE) == O_WRONLY) {
     return Error{Reason::kRequestInvalid,

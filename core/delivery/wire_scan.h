@@ -29,7 +29,7 @@ class WireScan {
   bool line_empty_ = true;
   bool header_non_ascii_ = false;
   bool header_broken_ = false;
-  int utf8_left_ = 0;                      // continuation octets to come
+  int utf8_left_ = 0;                       // continuation octets to come
   unsigned char low_ = 0x80, high_ = 0xbf;  // what the next may be
   char last_ = 0, before_ = 0;
 };

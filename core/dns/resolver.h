@@ -63,7 +63,8 @@ class Resolver {
   virtual DnsAnswer<MxRecord> Mx(const Domain& name, Deadline deadline) = 0;
   virtual DnsAnswer<IpAddress> A(const Domain& name, Deadline deadline) = 0;
   virtual DnsAnswer<IpAddress> Aaaa(const Domain& name, Deadline deadline) = 0;
-  virtual DnsAnswer<Domain> Ptr(const IpAddress& address, Deadline deadline) = 0;
+  virtual DnsAnswer<Domain> Ptr(const IpAddress& address,
+                                Deadline deadline) = 0;
   // Follows nothing: is `name` itself an alias, and is that link secure?
   virtual DnsAnswer<Domain> Cname(const Domain& name, Deadline deadline) = 0;
   // One string an RR, its character-strings joined.

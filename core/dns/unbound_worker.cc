@@ -104,8 +104,8 @@ UnboundResolver::Worker::~Worker() {
     eventfd_write(wake_fd_, 1);
     thread_.join();
   }
-  // Unlike its documentation says, this calls OnAnswer() for what is still open;
-  // the questions have their answer, but open_ must be there.
+  // Unlike its documentation says, this calls OnAnswer() for what is still
+  // open; the questions have their answer, but open_ must be there.
   context_.reset();
   wake_event_.reset();
   if (wake_fd_ >= 0) close(wake_fd_);

@@ -18,9 +18,9 @@ void Fail(const SmtpFailure& failure, Connection& connection) {
   connection.verdict = DeferFor(Error(failure.error.reason(), detail));
 }
 
-// TLS did not come about: whatever the server did in place of a handshake, `may`
-// goes on without. Trouble on this side, and a caller who has gone, end the
-// attempt instead.
+// TLS did not come about: whatever the server did in place of a handshake,
+// `may` goes on without. Trouble on this side, and a caller who has gone, end
+// the attempt instead.
 bool TlsFailed(const SmtpFailure& failure) {
   if (failure.step != SmtpStep::kStartTls &&
       failure.step != SmtpStep::kHandshake) {
@@ -38,9 +38,9 @@ bool TlsFailed(const SmtpFailure& failure) {
   }
 }
 
-// A dry run may connect to a host that the line refuses. Then what stands behind
-// the refusal is judged first, so that a "could not find out" there is not
-// hidden; the refusal is what remains if all the rest holds.
+// A dry run may connect to a host that the line refuses. Then what stands
+// behind the refusal is judged first, so that a "could not find out" there is
+// not hidden; the refusal is what remains if all the rest holds.
 Verdict JudgeBehind(const HostPlan& host, const TlsEvidence& evidence,
                     TimePoint now) {
   if (!host.refused) return Judge(host, evidence, now);
@@ -60,8 +60,9 @@ SessionOptions Connector::OptionsFor(const Plan& plan, const HostPlan& host,
   options.wrapper = host.wrapper && !request.without_tls;
   options.allow_helo = host.tls != TlsUse::kRequired || request.without_tls;
   options.source = line.source;
-  options.tls = TlsParameters{host.servername, host.protocols, host.ciphers,
-                              host.exclude,    line.client_cert, line.client_key};
+  options.tls =
+      TlsParameters{host.servername, host.protocols,   host.ciphers,
+                    host.exclude,    line.client_cert, line.client_key};
   options.cancellation = request.cancellation;
   options.timeouts = timeouts_;
   return options;
@@ -125,8 +126,9 @@ Connection Connector::Connect(const Plan& plan, const HostPlan& host,
     return finish();
   }
 
-  auto opened = SmtpSession::Open(
-      address, host.facts.port, OptionsFor(plan, host, request), tls_, deadline);
+  auto opened =
+      SmtpSession::Open(address, host.facts.port,
+                        OptionsFor(plan, host, request), tls_, deadline);
   if (const auto* failure = std::get_if<SmtpFailure>(&opened)) {
     connection.tls_failed = TlsFailed(*failure);
     Fail(*failure, connection);

@@ -1,8 +1,9 @@
 // core/gate/explain.h
 //
 // Plans, verdicts and what a probe found, as the JSON that docs/protocol.md
-// describes: the service answers `explain` and `probe` with it, pin-admin prints
-// it, and both therefore say the same. Pure; the text is one line of ASCII.
+// describes: the service answers `explain` and `probe` with it, pin-admin
+// prints it, and both therefore say the same. Pure; the text is one line of
+// ASCII.
 #pragma once
 
 #include <span>

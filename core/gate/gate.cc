@@ -9,8 +9,8 @@ Gate::Gate(Parts parts)
     : left_out_(std::move(parts.left_out)),
       planner_(parts.store, parts.router, parts.sources, left_out_,
                parts.clock),
-      connector_(parts.resolver, parts.tls, parts.clock,
-                 std::move(parts.helo), parts.timeouts) {}
+      connector_(parts.resolver, parts.tls, parts.clock, std::move(parts.helo),
+                 parts.timeouts) {}
 
 Planned Gate::MakePlan(const HostName& recipient, const NextHop& hop,
                        Deadline deadline) {

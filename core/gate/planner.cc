@@ -134,8 +134,7 @@ std::vector<HostPlan> Planner::PlanHosts(const Destination& destination,
       contribution.state = Contribution::State::kLeftOut;
       contributions.push_back(std::move(contribution));
     }
-    plans.push_back(
-        Combine(destination.policy.line, facts, contributions));
+    plans.push_back(Combine(destination.policy.line, facts, contributions));
   }
   return plans;
 }
@@ -176,9 +175,9 @@ Planned Planner::MakePlan(const HostName& recipient, const NextHop& hop,
 
   auto route = FindHosts(decision.hops, policy->line.family, deadline);
   if (const auto* failure = std::get_if<RouteFailure>(&route)) {
-    return WithLine(FromRouteFailure(*failure, policy->line.level,
-                                     decision.own_mx),
-                    *policy);
+    return WithLine(
+        FromRouteFailure(*failure, policy->line.level, decision.own_mx),
+        *policy);
   }
   const FoundHosts& found = std::get<FoundHosts>(route);
 

@@ -34,7 +34,8 @@ Verdict DeferFor(const Error& error) {
   verdict.status = info.status;
   // An Error may carry a reason that is permanent (or kOk, by a mistake) where
   // it is proven; not having found out is never permanent.
-  if (verdict.status.front() != '4') verdict.status = "4" + verdict.status.substr(1);
+  if (verdict.status.front() != '4')
+    verdict.status = "4" + verdict.status.substr(1);
   verdict.sentence = info.sentence;
   if (!error.detail().empty()) verdict.sentence += " (" + error.detail() + ")";
   verdict.hint = info.hint;

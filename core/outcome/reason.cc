@@ -61,11 +61,12 @@ constexpr std::array kReasons{
                "the chain ends at an authority that is not trusted here",
                "add the authority as an anchor (ca=) or pin the key, once its "
                "owner has confirmed it over another channel"},
-    ReasonInfo{kCertificateChainIncomplete, "certificate-chain-incomplete",
-               "4.7.5", "certificate-not-trusted",
-               "an issuer was neither sent by the server nor is it trusted here",
-               "ask the server's operator to send the intermediate "
-               "certificates"},
+    ReasonInfo{
+        kCertificateChainIncomplete, "certificate-chain-incomplete", "4.7.5",
+        "certificate-not-trusted",
+        "an issuer was neither sent by the server nor is it trusted here",
+        "ask the server's operator to send the intermediate "
+        "certificates"},
     ReasonInfo{kCertificateInvalid, "certificate-invalid", "4.7.5",
                "validation-failure",
                "a certificate breaks the rules of RFC 5280",
@@ -102,10 +103,11 @@ constexpr std::array kReasons{
     ReasonInfo{kTlsaInvalid, "tlsa-invalid", "4.7.5", "tlsa-invalid",
                "the certificate matches no TLSA record",
                "the destination has to mend its TLSA records or certificate"},
-    ReasonInfo{kDnssecInvalid, "dnssec-invalid", "4.7.5", "dnssec-invalid",
-               "a DNS answer fails DNSSEC validation",
-               "the destination has to mend its zone; check the clock here, and "
-               "whether the resolvers asked pass signatures on"},
+    ReasonInfo{
+        kDnssecInvalid, "dnssec-invalid", "4.7.5", "dnssec-invalid",
+        "a DNS answer fails DNSSEC validation",
+        "the destination has to mend its zone; check the clock here, and "
+        "whether the resolvers asked pass signatures on"},
     ReasonInfo{kDaneRequired, "dane-required", "4.7.5", "dane-required",
                "DANE is required and the destination has no usable TLSA",
                "ask the destination, or choose another level"},

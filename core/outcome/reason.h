@@ -5,7 +5,8 @@
 // result type, a sentence and a hint. Adding a reason is adding a row; a token,
 // once released, never changes.
 //
-// Sources: RFC 3463 (enhanced status codes), RFC 8460 section 4.3 (result types).
+// Sources: RFC 3463 (enhanced status codes), RFC 8460 section 4.3 (result
+// types).
 #pragma once
 
 #include <cstdint>

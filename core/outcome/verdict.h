@@ -32,9 +32,9 @@ std::string_view ToString(Basis basis);
 struct [[nodiscard]] Verdict {
   Decision decision = Decision::kDefer;
   Reason reason = Reason::kInternal;
-  std::string status;             // RFC 3463, "4.7.5"
-  std::string mx_host;            // A-label or "[address]"; may be empty
-  std::string address;            // the peer's address; may be empty
+  std::string status;   // RFC 3463, "4.7.5"
+  std::string mx_host;  // A-label or "[address]"; may be empty
+  std::string address;  // the peer's address; may be empty
   Basis basis = Basis::kLive;
   std::vector<Finding> findings;  // of every verifier asked
   std::string line;               // the policy line, canonical

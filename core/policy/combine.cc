@@ -16,8 +16,8 @@ constexpr std::string_view kMtaSts = "mta-sts";
 
 // The first refusal stays: it is the one nearest to the cause. But a "could not
 // find out" is never hidden behind a "no", which a dry run may pass over and
-// on-fail=bounce may bounce. Whoever looks past a refusal still meets a plan that
-// asks for TLS.
+// on-fail=bounce may bounce. Whoever looks past a refusal still meets a plan
+// that asks for TLS.
 void Refuse(HostPlan& plan, Finding why) {
   const bool hides = plan.refused &&
                      plan.refused->state() == Finding::State::kViolated &&

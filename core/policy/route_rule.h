@@ -20,17 +20,17 @@ struct RouteDecision {
   // The mail goes to the recipient domain's own MX hosts (for an address
   // literal: to that address).
   bool own_mx = true;
-  // The own line of each of `hops`, where it has one, holds besides the domain's
-  // on the hosts that it gives. Not asked for the domain's own MX at port 25,
-  // whose line is the domain's.
+  // The own line of each of `hops`, where it has one, holds besides the
+  // domain's on the hosts that it gives. Not asked for the domain's own MX at
+  // port 25, whose line is the domain's.
   bool hop_line_holds = false;
   // Set: the line forbids this hop (kRouteNotAllowed). `hops` is filled all the
   // same, for explain and for a dry run.
   std::optional<Error> refused;
 };
 
-// The hop is the recipient's own: an unbracketed domain that is the recipient's,
-// or the address of an address literal. At whatever port.
+// The hop is the recipient's own: an unbracketed domain that is the
+// recipient's, or the address of an address literal. At whatever port.
 bool LeadsToOwnHosts(const HostName& recipient, const NextHop& hop);
 
 // Own MX: an unbracketed next hop that is the recipient's domain. With route=,

@@ -23,11 +23,11 @@ struct HostFacts {
   Security mx = Security::kInsecure;
   // Of the address records (the weaker of those that were found).
   Security address = Security::kInsecure;
-  std::vector<IpAddress> ips{};     // in the order to try
+  std::vector<IpAddress> ips{};      // in the order to try
   std::optional<Domain> expanded{};  // where CNAMEs led
   int preference = 0;
-  // There may be addresses that are not in `ips`: one family's lookup failed, or
-  // there were more than are tried. Then nobody can say that every address
+  // There may be addresses that are not in `ips`: one family's lookup failed,
+  // or there were more than are tried. Then nobody can say that every address
   // refused.
   bool incomplete = false;
   // Set: this host can't be used now (no address, lookup failed, bogus). The

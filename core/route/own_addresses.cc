@@ -15,9 +15,8 @@ namespace postern {
 Result<std::vector<IpAddress>> InterfaceAddresses() {
   ifaddrs* list = nullptr;
   if (getifaddrs(&list) != 0) {
-    return Error{Reason::kInternal,
-                 "this machine's addresses: " +
-                     std::system_category().message(errno)};
+    return Error{Reason::kInternal, "this machine's addresses: " +
+                                        std::system_category().message(errno)};
   }
   const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> owner(list,
                                                                freeifaddrs);

@@ -15,8 +15,8 @@ constexpr std::chrono::seconds kReplyBudget{10};
 
 void SendReply(int fd, const Reply& reply) {
   // Nobody to tell if this fails: the client defers by itself.
-  static_cast<void>(SendText(fd, FormatReply(reply), -1,
-                             Deadline::After(kReplyBudget)));
+  static_cast<void>(
+      SendText(fd, FormatReply(reply), -1, Deadline::After(kReplyBudget)));
 }
 
 }  // namespace
@@ -70,7 +70,8 @@ bool CallPool::Stop(Deadline deadline) {
     SendReply(call.socket.get(), ErrorReply({Reason::kServiceStopping, ""}));
   }
   lock.lock();
-  return idle_.wait_until(lock, deadline.at(), [this] { return busy_ + replying_ == 0; });
+  return idle_.wait_until(lock, deadline.at(),
+                          [this] { return busy_ + replying_ == 0; });
 }
 
 CallPool::Load CallPool::load() const {

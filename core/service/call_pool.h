@@ -53,8 +53,8 @@ class CallPool {
   [[nodiscard]] bool Submit(Call& call);
 
   // Refuses what is queued ("service-stopping"), makes stop_fd hang up, so that
-  // deliveries before the final dot give up, and waits for the rest. False: some
-  // still ran at the deadline.
+  // deliveries before the final dot give up, and waits for the rest. False:
+  // some still ran at the deadline.
   [[nodiscard]] bool Stop(Deadline deadline);
 
   struct Load {
@@ -72,10 +72,10 @@ class CallPool {
   OwnedFd stop_reader_;
   mutable std::mutex mutex_;
   std::condition_variable work_, idle_;
-  std::deque<Call> queue_;       // guarded by mutex_
-  OwnedFd stop_writer_;          // closed once stopping; guarded by mutex_
-  std::size_t busy_ = 0;         // handlers running; guarded by mutex_
-  std::size_t replying_ = 0;     // replies being sent; guarded by mutex_
+  std::deque<Call> queue_;    // guarded by mutex_
+  OwnedFd stop_writer_;       // closed once stopping; guarded by mutex_
+  std::size_t busy_ = 0;      // handlers running; guarded by mutex_
+  std::size_t replying_ = 0;  // replies being sent; guarded by mutex_
   std::vector<std::thread> threads_;
 };
 

@@ -5,7 +5,8 @@
 //
 //   auto client = ServiceClient::Connect(path, Deadline::After(5s));
 //   if (!client) ...                      // service not there or silent
-//   auto reply = client->Ask({"explain", {{"domain", "bank.example"}}}, deadline);
+//   auto reply = client->Ask({"explain", {{"domain", "bank.example"}}},
+//   deadline);
 //
 // Not thread-safe; one request a connection.
 #pragma once

@@ -5,8 +5,8 @@
 // and closes. A person can type it.
 //
 //   S: postern 1 ready
-//   C: deliver nexthop=[mx.example]:25 queue-id=4F sender=a@b.test recipient=c@d.test
-//   S: deferred 4.7.5 certificate-host-mismatch: ...
+//   C: deliver nexthop=[mx.example]:25 queue-id=4F sender=a@b.test
+//   recipient=c@d.test S: deferred 4.7.5 certificate-host-mismatch: ...
 //
 // Pure functions over text: no I/O. What does not parse is an Error, never a
 // request or reply that was half understood.

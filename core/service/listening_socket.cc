@@ -24,7 +24,7 @@ Error CannotListen(const std::string& path, const std::string& why) {
 }
 
 Status RemoveStaleSocket(const std::string& path) {
-  struct stat found{};
+  struct stat found {};
   if (lstat(path.c_str(), &found) != 0) {
     if (errno == ENOENT) return {};
     return CannotListen(path, ErrnoText(errno));
@@ -80,7 +80,8 @@ Result<OwnedFd> ListenUnix(const SocketPlace& place) {
 }
 
 Result<InstanceLock> InstanceLock::Take(const std::string& path) {
-  OwnedFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  OwnedFd fd(
+      open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) {
     return Error{Reason::kServiceUnavailable,
                  "cannot open " + path + ": " + ErrnoText(errno)};

@@ -1,22 +1,20 @@
 #include "core/service/service.h"
 
-#include <utility>  // before Asio: Boost 1.74 uses std::exchange without it
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <exception>
 #include <mutex>
 #include <set>
 #include <system_error>
 #include <thread>
+#include <utility>  // before Asio: Boost 1.74 uses std::exchange without it
 
 namespace postern {
 namespace {
@@ -74,18 +72,17 @@ class OpenDoor {
   }
 
   DoorStatus status() const {
-    return {door_.name, door_.path, pool_.load(), reading_, accepted_,
-            refused_,   turned_away_};
+    return {door_.name, door_.path, pool_.load(), reading_,
+            accepted_,  refused_,   turned_away_};
   }
 
   CallPool& pool() { return pool_; }
 
   void AwaitClients() {
-    acceptor_.async_wait(
-        asio::posix::stream_descriptor::wait_read,
-        [this](const error_code& failed) {
-          if (!failed) AcceptClients();
-        });
+    acceptor_.async_wait(asio::posix::stream_descriptor::wait_read,
+                         [this](const error_code& failed) {
+                           if (!failed) AcceptClients();
+                         });
   }
 
   // Turns away everybody; nothing of this door is left waiting in Asio.
@@ -143,8 +140,8 @@ class OpenDoor {
     }
     if (visitors_.size() >= door_.max_reading) {
       ++turned_away_;
-      SendNow(fd.get(), FormatReply(ErrorReply({Reason::kServiceBusy,
-                                                "too many connections"})));
+      SendNow(fd.get(), FormatReply(ErrorReply(
+                            {Reason::kServiceBusy, "too many connections"})));
       return;
     }
     SendNow(fd.get(), FormatGreeting() + "\n");
@@ -185,8 +182,7 @@ class OpenDoor {
       return HandOver(visitor, *line);
     }
     if (visitor->buffer.room() == 0) {
-      return Refuse(visitor,
-                    {Reason::kRequestInvalid, "the line is too long"});
+      return Refuse(visitor, {Reason::kRequestInvalid, "the line is too long"});
     }
     AwaitLine(visitor);
   }

@@ -26,13 +26,13 @@
 namespace postern {
 
 struct Door {
-  std::string name;           // "pipe", "query"
-  std::string path;           // for status and the log
-  OwnedFd listener;           // listening, non-blocking
-  std::vector<uid_t> uids;    // who may use it; empty: nobody
-  bool takes_fd = false;      // exactly one descriptor with each request
+  std::string name;         // "pipe", "query"
+  std::string path;         // for status and the log
+  OwnedFd listener;         // listening, non-blocking
+  std::vector<uid_t> uids;  // who may use it; empty: nobody
+  bool takes_fd = false;    // exactly one descriptor with each request
   std::size_t workers = 4;
-  std::size_t queue = 0;      // calls that may wait for a worker
+  std::size_t queue = 0;         // calls that may wait for a worker
   std::size_t max_reading = 64;  // clients that have not sent their line yet
   std::chrono::milliseconds request_budget{5000};  // for the request line
   CallHandler handler;
@@ -41,10 +41,10 @@ struct Door {
 struct DoorStatus {
   std::string name, path;
   CallPool::Load load;
-  std::size_t reading = 0;          // clients that have not sent their line yet
+  std::size_t reading = 0;  // clients that have not sent their line yet
   std::uint64_t accepted = 0;
-  std::uint64_t refused = 0;        // not among the door's users
-  std::uint64_t turned_away = 0;    // told "busy"
+  std::uint64_t refused = 0;      // not among the door's users
+  std::uint64_t turned_away = 0;  // told "busy"
 };
 
 // One line for the service's own log; called from any thread, must not throw.

@@ -5,13 +5,13 @@
 // Every wait ends at the deadline; EINTR is retried; SIGPIPE never raised.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <sys/types.h>
 
 #include "core/clock/clock.h"
 #include "core/outcome/result.h"

@@ -133,8 +133,8 @@ class SmtpSession {
   // takes longer than a few seconds.
   virtual void Quit() = 0;
   // The same without the wait: for the moment between a server's last word on a
-  // message and telling the MTA, which must be as short as can be (killed in it,
-  // the MTA sends the message again).
+  // message and telling the MTA, which must be as short as can be (killed in
+  // it, the MTA sends the message again).
   virtual void QuitAtOnce() = 0;
 
  protected:

@@ -143,9 +143,9 @@ Status Stream::Write(std::string_view octets, Deadline deadline,
                      const Cancellation& cancellation) {
   if (tls_) {
     Status written = tls_->Write(octets, deadline, cancellation);
-    // A TLS 1.3 server sends its session tickets about now. With nothing of ours
-    // to carry their acknowledgement the kernel would delay it by 40 ms, and the
-    // server's Nagle algorithm the next reply with it.
+    // A TLS 1.3 server sends its session tickets about now. With nothing of
+    // ours to carry their acknowledgement the kernel would delay it by 40 ms,
+    // and the server's Nagle algorithm the next reply with it.
     const int on = 1;
     (void)setsockopt(fd_, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
     return written;

@@ -7,10 +7,11 @@
 //
 // What no parameter can weaken (RFC 9325 sections 3 and 4, RFC 8996): TLS 1.2
 // at least; secure renegotiation required; no renegotiation, compression,
-// session resumption, tickets or early data; no cipher suite without encryption, authentication or 112 bits of strength, no
-// RC4, no 3DES. Handshake signatures and ephemeral keys below 112 bits (SHA-1,
-// DH under 2048) end the handshake. A weak key or signature *in a certificate*
-// does not: a pin may accept it, and the verifiers refuse it where it matters
+// session resumption, tickets or early data; no cipher suite without
+// encryption, authentication or 112 bits of strength, no RC4, no 3DES.
+// Handshake signatures and ephemeral keys below 112 bits (SHA-1, DH under 2048)
+// end the handshake. A weak key or signature *in a certificate* does not: a pin
+// may accept it, and the verifiers refuse it where it matters
 // (kCertificateWeak).
 //
 // Errors quote OpenSSL's reason, never the peer's octets.

@@ -74,13 +74,13 @@ Result<std::vector<std::unique_ptr<PolicySource>>> MakeSources(
         std::find_if(plugins.begin(), plugins.end(),
                      [&](const PluginInfo& info) { return info.name == name; });
     if (plugin == plugins.end()) {
-      return Error(Reason::kVerifierNotBuiltIn,
-                   "verifiers = " + name + ": not built in; there is: " +
-                       ListNames());
+      return Error(
+          Reason::kVerifierNotBuiltIn,
+          "verifiers = " + name + ": not built in; there is: " + ListNames());
     }
-    const bool doubled = std::any_of(
-        sources.begin(), sources.end(),
-        [&](const auto& source) { return source->name() == name; });
+    const bool doubled =
+        std::any_of(sources.begin(), sources.end(),
+                    [&](const auto& source) { return source->name() == name; });
     if (doubled) {
       return Error(Reason::kVerifierNotBuiltIn,
                    "verifiers names " + name + " twice");

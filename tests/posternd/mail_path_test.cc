@@ -55,7 +55,8 @@ class MailPathTest : public RunningPosternd {
     }
     const auto commit = (*store)->Apply(changes, author);
     ASSERT_TRUE(commit) << commit.error().ToString();
-    const auto done = Publish(**store, directory_ + "/policy.db", {}, author.when);
+    const auto done =
+        Publish(**store, directory_ + "/policy.db", {}, author.when);
     ASSERT_TRUE(done) << done.error().ToString();
   }
 
@@ -68,10 +69,11 @@ class MailPathTest : public RunningPosternd {
               static_cast<ssize_t>(kMessage.size()));
     close(ends[1]);
     const OwnedFd reader(ends[0]);
-    EXPECT_TRUE(client.Send({"deliver", {{"nexthop", hop},
-                                         {"queue-id", "4FA"},
-                                         {"sender", ""},
-                                         {"recipient", "x@bank.test"}}},
+    EXPECT_TRUE(client.Send({"deliver",
+                             {{"nexthop", hop},
+                              {"queue-id", "4FA"},
+                              {"sender", ""},
+                              {"recipient", "x@bank.test"}}},
                             reader.get(), Soon()));
     return client;
   }
@@ -133,8 +135,8 @@ TEST_F(MailPathTest, AnotherKeyGetsNoMail) {
   EXPECT_THAT(reply.rest, HasSubstr("pin-mismatch"));
   EXPECT_FALSE(server.Records().front().Saw("MAIL"));
 
-  const Reply probe = Ask({"probe", {{"domain", "bank.test"},
-                                     {"nexthop", HopTo(server)}}});
+  const Reply probe =
+      Ask({"probe", {{"domain", "bank.test"}, {"nexthop", HopTo(server)}}});
   EXPECT_THAT(probe.rest, HasSubstr("\"reason\":\"pin-mismatch\""));
 }
 

@@ -80,10 +80,11 @@ TEST_F(PosterndTest, WithoutAPublishedPolicyMailIsDeferred) {
   const OwnedFd reader(ends[0]);
   ASSERT_EQ(write(ends[1], "S: x\r\n\r\nx\r\n", 11), 11);
   close(ends[1]);
-  const Request deliver{"deliver", {{"nexthop", "y.test"},
-                                    {"queue-id", "A1"},
-                                    {"sender", ""},
-                                    {"recipient", "x@y.test"}}};
+  const Request deliver{"deliver",
+                        {{"nexthop", "y.test"},
+                         {"queue-id", "A1"},
+                         {"sender", ""},
+                         {"recipient", "x@y.test"}}};
   const Reply reply = Ask(deliver, "pipe", reader.get());
   EXPECT_EQ(reply.word, "deferred");
   EXPECT_THAT(reply.rest, StartsWith("4.3.5 "));

@@ -31,7 +31,8 @@ class QueryDoorTest : public testing::Test {
     store_.Set("* may");
     store_.Set("bank.test secure owner=treasury");
     store_.Set("cut.test encrypt mx=mx.other.test");
-    resolver_.SetMx("bank.test", MxHosts({{10, "mx1.bank.test"}}, Security::kSecure));
+    resolver_.SetMx("bank.test",
+                    MxHosts({{10, "mx1.bank.test"}}, Security::kSecure));
     resolver_.SetA("mx1.bank.test", Addresses({"192.0.2.1"}));
     resolver_.SetMx("cut.test", MxHosts({{10, "mx1.bank.test"}}));
     resolver_.SetMx("broken.test", Failed<MxRecord>());
@@ -56,8 +57,8 @@ class QueryDoorTest : public testing::Test {
   Router router_{resolver_, random_, {}};
   TlsClient tls_;
   SystemClock clock_;
-  Gate gate_{Gate::Parts{store_, resolver_, router_, {}, {}, tls_, clock_,
-                         "mta.sender.test", {}}};
+  Gate gate_{Gate::Parts{
+      store_, resolver_, router_, {}, {}, tls_, clock_, "mta.sender.test", {}}};
   ServiceControls controls_{
       [] { return std::string("{\"pid\":1}"); },
       [] {
@@ -77,8 +78,7 @@ TEST_F(QueryDoorTest, OnlyWhoMayControlReloads) {
   const Reply reply = Ask({"reload", {}});
   EXPECT_EQ(reply.rest,
             "{\"reloaded\":true,\"unchanged\":[\"user: needs a restart\"]}");
-  EXPECT_THAT(Ask({"reload", {}}, 1000).rest,
-              HasSubstr("client-not-allowed"));
+  EXPECT_THAT(Ask({"reload", {}}, 1000).rest, HasSubstr("client-not-allowed"));
   controls_.reload = [] {
     return Result<std::vector<std::string>>(
         Error{Reason::kRequestInvalid, "no such option"});
@@ -158,7 +158,8 @@ TEST_F(QueryDoorTest, AProbeOfARefusedHostConnectsToNothing) {
 }
 
 TEST(ExplainTest, WhateverAPeerSentIsOneLineOfAscii) {
-  Verdict verdict = DeferFor({Reason::kGreetingRefused, "554 \xff\xfe\r\nx\x80"});
+  Verdict verdict =
+      DeferFor({Reason::kGreetingRefused, "554 \xff\xfe\r\nx\x80"});
   verdict.findings.push_back(
       Finding::Violated(Reason::kPinMismatch, "\xc3\xbc \"\\"));
   const std::string text = VerdictJson(verdict);
@@ -167,12 +168,12 @@ TEST(ExplainTest, WhateverAPeerSentIsOneLineOfAscii) {
 }
 
 TEST(ExplainTest, ChainsAreBase64) {
-  ProbedAddress probed{TestDomain("mx.test"), Port{}, TestAddress("192.0.2.1"),
-                       {}};
-  probed.connection.evidence =
-      TlsEvidence({{'f'}, {'f', 'o'}, {'f', 'o', 'o'}, {0xff, 0xfe, 0xfd, 0xfc}});
-  const json answer = json::parse(
-      ProbeJson(DeferFor({Reason::kInternal, ""}), {&probed, 1}));
+  ProbedAddress probed{
+      TestDomain("mx.test"), Port{}, TestAddress("192.0.2.1"), {}};
+  probed.connection.evidence = TlsEvidence(
+      {{'f'}, {'f', 'o'}, {'f', 'o', 'o'}, {0xff, 0xfe, 0xfd, 0xfc}});
+  const json answer =
+      json::parse(ProbeJson(DeferFor({Reason::kInternal, ""}), {&probed, 1}));
   EXPECT_EQ(answer["connections"][0]["chain"],
             json::parse("[\"Zg==\",\"Zm8=\",\"Zm9v\",\"//79/A==\"]"));
 }

@@ -68,7 +68,8 @@ class RunningPosternd : public testing::Test {
     const std::string path = directory_ + "/notify";
     std::memcpy(address.sun_path, path.data(), path.size());
     EXPECT_EQ(bind(notify_.get(), reinterpret_cast<sockaddr*>(&address),
-                   sizeof address), 0);
+                   sizeof address),
+              0);
   }
   ~RunningPosternd() override {
     if (child_ > 0) {
@@ -86,8 +87,9 @@ class RunningPosternd : public testing::Test {
   }
 
   // `prepare` runs in the child, before the program.
-  void Launch(const std::vector<std::string>& more = {},
-              const std::function<void()>& prepare = [] {}) {
+  void Launch(
+      const std::vector<std::string>& more = {},
+      const std::function<void()>& prepare = [] {}) {
     std::vector<std::string> words{POSTERND, "--foreground", "--allow-root",
                                    "--config", directory_ + "/postern.conf"};
     words.insert(words.end(), more.begin(), more.end());
@@ -119,13 +121,15 @@ class RunningPosternd : public testing::Test {
   // What it tells the service manager next.
   std::string Notified() {
     char text[512];
-    if (WaitFor(notify_.get(), false, -1, Soon()) != Waited::kReadable) return "";
+    if (WaitFor(notify_.get(), false, -1, Soon()) != Waited::kReadable)
+      return "";
     const ssize_t n = recv(notify_.get(), text, sizeof text, 0);
     return n > 0 ? std::string(text, static_cast<std::size_t>(n)) : "";
   }
 
-  void StartGood(const std::vector<std::string>& more = {},
-                 const std::function<void()>& prepare = [] {}) {
+  void StartGood(
+      const std::vector<std::string>& more = {},
+      const std::function<void()>& prepare = [] {}) {
     WriteConfig();
     Launch(more, prepare);
     ASSERT_THAT(Notified(), testing::StartsWith("READY=1"));

@@ -21,7 +21,7 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 Request MakeRequest(std::string hop, std::string id, std::string sender,
-                 std::string recipient) {
+                    std::string recipient) {
   return {"deliver",
           {{"nexthop", std::move(hop)},
            {"queue-id", std::move(id)},
@@ -30,8 +30,8 @@ Request MakeRequest(std::string hop, std::string id, std::string sender,
 }
 
 TEST(PipeRequestTest, TakesWhatPostfixWrites) {
-  const auto parsed = ParseDeliverRequest(
-      MakeRequest("[relay.test]:465", "4FQx0z", "", "\"a b;$(x)@y\"@Bank.Test"));
+  const auto parsed = ParseDeliverRequest(MakeRequest(
+      "[relay.test]:465", "4FQx0z", "", "\"a b;$(x)@y\"@Bank.Test"));
   ASSERT_TRUE(parsed) << parsed.error().ToString();
   EXPECT_EQ(ToString(parsed->recipient_domain), "bank.test");
   EXPECT_EQ(parsed->next_hop.str(), "[relay.test]:465");
@@ -69,20 +69,24 @@ TEST(PipeRequestTest, RefusesWhatIsNotOneOfEach) {
       {"two hops", MakeRequest("a.test b.test", "A1", "", "x@y.test")},
       {"no queue id", MakeRequest("y.test", "", "", "x@y.test")},
       {"queue id with a space", MakeRequest("y.test", "A 1", "", "x@y.test")},
-      {"long queue id", MakeRequest("y.test", std::string(65, 'A'), "", "x@y.test")},
+      {"long queue id",
+       MakeRequest("y.test", std::string(65, 'A'), "", "x@y.test")},
       {"no recipient", MakeRequest("y.test", "A1", "", "")},
       {"bare recipient", MakeRequest("y.test", "A1", "", "root")},
       {"no local part", MakeRequest("y.test", "A1", "", "@y.test")},
       {"no domain", MakeRequest("y.test", "A1", "", "x@")},
-      {"two recipients", MakeRequest("y.test", "A1", "", "x@y.test> RCPT TO:<z@y.test")},
+      {"two recipients",
+       MakeRequest("y.test", "A1", "", "x@y.test> RCPT TO:<z@y.test")},
       {"quote in the domain", MakeRequest("y.test", "A1", "", "x@\"y.test\"")},
       {"domain in the quotes", MakeRequest("y.test", "A1", "", "\"x@y.test\"")},
       {"open quote", MakeRequest("y.test", "A1", "", "\"x@y.test")},
       {"host in brackets", MakeRequest("y.test", "A1", "", "x@[relay.test]")},
-      {"literal with a port", MakeRequest("y.test", "A1", "", "x@[192.0.2.1]:25")},
+      {"literal with a port",
+       MakeRequest("y.test", "A1", "", "x@[192.0.2.1]:25")},
       {"bare address", MakeRequest("y.test", "A1", "", "x@192.0.2.1")},
       {"bad domain", MakeRequest("y.test", "A1", "", "x@y..test")},
-      {"postfix's default null sender", MakeRequest("y.test", "A1", "MAILER-DAEMON", "x@y.test")},
+      {"postfix's default null sender",
+       MakeRequest("y.test", "A1", "MAILER-DAEMON", "x@y.test")},
       {"bad sender", MakeRequest("y.test", "A1", "a b@c.test", "x@y.test")},
       {"sender's domain missing", MakeRequest("y.test", "A1", "a", "x@y.test")},
       {"another verb", Request{"explain", {{"domain", "y.test"}}}},
@@ -108,10 +112,12 @@ TEST(PipeReplyTest, TheStatusAlwaysFitsTheOutcome) {
   EXPECT_EQ(ReplyFor({Outcome::kDeferred, "5.7.1", "x"}).rest, "4.0.0 x");
   EXPECT_EQ(ReplyFor({Outcome::kDeferred, "4.7.5 junk", "x"}).rest, "4.0.0 x");
   EXPECT_EQ(ReplyFor({}).word, "deferred");
-  const std::pair<Outcome, int> exits[] = {
-      {Outcome::kDelivered, 0}, {Outcome::kBounced, 69}, {Outcome::kDeferred, 75}};
+  const std::pair<Outcome, int> exits[] = {{Outcome::kDelivered, 0},
+                                           {Outcome::kBounced, 69},
+                                           {Outcome::kDeferred, 75}};
   for (const auto& [outcome, status] : exits) {
-    const auto told = OutcomeOf(ReplyFor({outcome, "", std::string(5000, 'x')}));
+    const auto told =
+        OutcomeOf(ReplyFor({outcome, "", std::string(5000, 'x')}));
     EXPECT_EQ(told.exit, status);
     EXPECT_LE(told.line.size(), 1000u);
   }
@@ -154,9 +160,9 @@ class PipeDoorTest : public testing::Test {
 TEST_F(PipeDoorTest, DeliversWhatWasPassed) {
   Call call = MakeCall("S: x\r\n\r\nhello\r\n");
   const int socket = call.socket.get();
-  const Reply reply = Handle(
-      std::move(call), [&](const DeliveryRequest& request,
-                           const Message& message, Deadline deadline) {
+  const Reply reply =
+      Handle(std::move(call), [&](const DeliveryRequest& request,
+                                  const Message& message, Deadline deadline) {
         EXPECT_EQ(request.cancellation.hangup_fd, socket);
         EXPECT_EQ(message.size(), 15u);
         EXPECT_FALSE(deadline.expired());

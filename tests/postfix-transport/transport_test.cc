@@ -1,8 +1,8 @@
 // tests/postfix-transport/transport_test.cc
 //
-// postern-transport as pipe(8) runs it, against services that fail in every way.
-// Whatever breaks: exit 75 and a 4.x.x line; 0 and 69 only for the service's own
-// whole words.
+// postern-transport as pipe(8) runs it, against services that fail in every
+// way. Whatever breaks: exit 75 and a 4.x.x line; 0 and 69 only for the
+// service's own whole words.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -47,7 +47,8 @@ std::string ReadToEnd(int fd) {
   return all;
 }
 
-Ended RunTransport(std::vector<std::string> words, const Streams& streams = {}) {
+Ended RunTransport(std::vector<std::string> words,
+                   const Streams& streams = {}) {
   words.insert(words.begin(), POSTERN_TRANSPORT);
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
@@ -97,7 +98,7 @@ class TransportTest : public testing::Test {
   ~TransportTest() override { std::filesystem::remove_all(directory_); }
 
   std::vector<std::string> Words(const std::string& sender = "a@b.test") const {
-    return {"--socket", path_, "--budget-ms", "10000", "--",
+    return {"--socket", path_, "--budget-ms", "10000",   "--",
             "y.test",   "A1",  sender,        "x@y.test"};
   }
 
@@ -108,8 +109,10 @@ class TransportTest : public testing::Test {
     auto listener = ListenUnix({path_, 0600, {}});
     EXPECT_TRUE(listener);
     std::thread service([&] {
-      if (WaitFor(listener->get(), false, -1, Soon()) != Waited::kReadable) return;
-      const OwnedFd client(accept4(listener->get(), nullptr, nullptr, SOCK_CLOEXEC));
+      if (WaitFor(listener->get(), false, -1, Soon()) != Waited::kReadable)
+        return;
+      const OwnedFd client(
+          accept4(listener->get(), nullptr, nullptr, SOCK_CLOEXEC));
       serve(client.get());
     });
     const Ended ended = RunTransport(words.empty() ? Words() : words, streams);
@@ -154,8 +157,9 @@ TEST_F(TransportTest, PassesTheMessageAndTheEnvelope) {
   });
   EXPECT_EQ(ended.exit, 0);
   EXPECT_EQ(ended.output, "2.0.0 250 ok\n");
-  EXPECT_EQ(line, "deliver nexthop=y.test queue-id=A1 sender=a@b.test "
-                  "recipient=x@y.test\n");
+  EXPECT_EQ(line,
+            "deliver nexthop=y.test queue-id=A1 sender=a@b.test "
+            "recipient=x@y.test\n");
   EXPECT_EQ(fds, 1u);  // standard input, never standard output
   EXPECT_EQ(message, "S: x\r\n\r\nbody\r\n");
 }
@@ -194,9 +198,10 @@ TEST_F(TransportTest, EveryFailureOfTheServiceIsADefer) {
       {"closes at once", [](int) {}, "no greeting"},
       {"greets with garbage", greets("220 mx ESMTP\n"), "it greeted with"},
       {"greets without end", greets("postern 1 rea"), "no greeting"},
-      {"speaks another version", greets("postern 2 ready\n"), "postern 2 ready"},
-      {"refuses the user",
-       greets("error 4.3.5 client-not-allowed: not you\n"), "client-not-allowed"},
+      {"speaks another version", greets("postern 2 ready\n"),
+       "postern 2 ready"},
+      {"refuses the user", greets("error 4.3.5 client-not-allowed: not you\n"),
+       "client-not-allowed"},
       {"greets and closes", greets("postern 1 ready\n"), "4."},
       {"greets, is busy and closes",
        greets("postern 1 ready\nerror 4.3.2 service-busy: full\n"),
@@ -208,17 +213,21 @@ TEST_F(TransportTest, EveryFailureOfTheServiceIsADefer) {
       {"unknown word", Replies("sent 2.0.0 ok\n"), "not one of ours"},
       {"upper case", Replies("Delivered 2.0.0 ok\n"), "not valid"},
       {"delivered without a status", Replies("delivered\n"), "not one of ours"},
-      {"delivered with junk", Replies("delivered 2.0.0junk\n"), "not one of ours"},
-      {"delivered with a 4", Replies("delivered 4.0.0 ok\n"), "not one of ours"},
-      {"delivered with a control", Replies("delivered 2.0.0 \x01ok\n"), "not valid"},
+      {"delivered with junk", Replies("delivered 2.0.0junk\n"),
+       "not one of ours"},
+      {"delivered with a 4", Replies("delivered 4.0.0 ok\n"),
+       "not one of ours"},
+      {"delivered with a control", Replies("delivered 2.0.0 \x01ok\n"),
+       "not valid"},
       {"bounced with a 4", Replies("bounced 4.1.1 no\n"), "not one of ours"},
       {"bounced with a 2", Replies("bounced 2.1.1 no\n"), "not one of ours"},
       {"deferred with a 5", Replies("deferred 5.1.1 no\n"), "not one of ours"},
       {"ok", Replies("ok {}\n"), "not one of ours"},
-      {"an endless line", Replies(std::string(kMaxReplyLine + 10, 'x')), "4.3.0"},
+      {"an endless line", Replies(std::string(kMaxReplyLine + 10, 'x')),
+       "4.3.0"},
       {"error", Replies("error 4.3.1 spool-full: full\n"), "4.3.1 spool-full"},
-      {"a very long text", Replies("deferred 4.7.5 " + std::string(9000, 'x') + "\n"),
-       "4.7.5 xxx"},
+      {"a very long text",
+       Replies("deferred 4.7.5 " + std::string(9000, 'x') + "\n"), "4.7.5 xxx"},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.what);
@@ -308,7 +317,8 @@ TEST_F(TransportTest, ClosedStreamsAreADefer) {
   EXPECT_EQ(RunTransport(Words(), out_closed).exit, 75);
 }
 
-// pipe(8) was stopped: nobody reads the answer, Postfix sends the message again.
+// pipe(8) was stopped: nobody reads the answer, Postfix sends the message
+// again.
 TEST_F(TransportTest, HangsUpWhenPipeIsGone) {
   Streams gone;
   gone.out_gone = true;

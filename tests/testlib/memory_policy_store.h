@@ -1,7 +1,7 @@
 // tests/testlib/memory_policy_store.h
 //
-// MemoryPolicyStore: a PolicyStore of lines that a test writes down. What is not
-// there is absent; Break() makes every answer an error.
+// MemoryPolicyStore: a PolicyStore of lines that a test writes down. What is
+// not there is absent; Break() makes every answer an error.
 #pragma once
 
 #include <map>

@@ -1,13 +1,12 @@
 // tests/core/delivery/delivery_fixture.h
 //
-// A Delivery with everything behind it real but DNS, the store and the verifier,
-// and servers in this process that record what they saw.
+// A Delivery with everything behind it real but DNS, the store and the
+// verifier, and servers in this process that record what they saw.
 #pragma once
-
-#include "core/delivery/delivery.h"
 
 #include <gtest/gtest.h>
 
+#include "core/delivery/delivery.h"
 #include "tests/testlib/fake_resolver.h"
 #include "tests/testlib/memory_policy_store.h"
 #include "tests/testlib/scripted_smtp_server.h"
@@ -69,8 +68,8 @@ class LeafSource final : public PolicySource {
     std::shared_ptr<const Verifier> verifier_;
   };
   std::string_view name() const override { return "webpki"; }
-  Result<std::unique_ptr<const BoundSource>> ForDestination(
-      const Destination&, Deadline) override {
+  Result<std::unique_ptr<const BoundSource>> ForDestination(const Destination&,
+                                                            Deadline) override {
     return std::unique_ptr<const BoundSource>(std::make_unique<Bound>(
         std::make_shared<LeafVerifier>(good, undecided)));
   }
@@ -126,11 +125,14 @@ class DeliveryTest : public testing::Test {
     store_.Set(text);
   }
 
-  std::vector<RecipientResult> Deliver(
-      std::vector<std::string> recipients = {"a@bank.test"}) {
+  std::vector<RecipientResult> Deliver(std::vector<std::string> recipients = {
+                                           "a@bank.test"}) {
     const DeliveryRequest request{
-        "pipe", TestDomain("bank.test"), NextHop::Parse("bank.test").value(),
-        Envelope{"sender@own.test", std::move(recipients), "ABC123"}, {}};
+        "pipe",
+        TestDomain("bank.test"),
+        NextHop::Parse("bank.test").value(),
+        Envelope{"sender@own.test", std::move(recipients), "ABC123"},
+        {}};
     return delivery_.Deliver(request, message_, Deadline::After(seconds(20)));
   }
 
@@ -144,8 +146,8 @@ class DeliveryTest : public testing::Test {
   LeafSource source_;
   PolicySource* const sources_[1] = {&source_};
   TlsClient tls_;
-  Gate gate_{Gate::Parts{store_, resolver_, router_, sources_, {}, tls_, clock_,
-                         "own.test", {}}};
+  Gate gate_{Gate::Parts{
+      store_, resolver_, router_, sources_, {}, tls_, clock_, "own.test", {}}};
   RecordingSink sink_;
   Delivery delivery_{gate_, sink_, clock_};
   TextMessage message_{"Subject: hello\r\n\r\nbody\r\n"};

@@ -108,7 +108,8 @@ TEST_F(DeliveryTest, EncryptNeverFallsBack) {  // STLS-05
     ScriptedSmtpServer server(Ordinary(broken));
     Route("encrypt", {&server});
     EXPECT_EQ(Deliver()[0].outcome, Outcome::kDeferred);
-    for (const auto& record : server.Records()) EXPECT_FALSE(record.Saw("MAIL"));
+    for (const auto& record : server.Records())
+      EXPECT_FALSE(record.Saw("MAIL"));
   }
 }
 

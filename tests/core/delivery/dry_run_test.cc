@@ -1,7 +1,8 @@
 // tests/core/delivery/dry_run_test.cc
 //
-// on-fail=: what a dry run may pass over and a bounce may say, proven by what the
-// servers saw. Each test holds a way in which mail could leak or bounce wrongly.
+// on-fail=: what a dry run may pass over and a bounce may say, proven by what
+// the servers saw. Each test holds a way in which mail could leak or bounce
+// wrongly.
 #include "tests/core/delivery/delivery_fixture.h"
 
 namespace postern {

@@ -20,16 +20,24 @@ HostPlan SomeHost() {
   return HostPlan{.facts = {.host = Domain::Parse("mx.test").value()}};
 }
 
-const std::set<Reason> kLocalNo = {
-    Reason::kCertificateMissing,      Reason::kCertificateMalformed,
-    Reason::kCertificateHostMismatch, Reason::kCertificateCommonNameOnly,
-    Reason::kCertificateExpired,      Reason::kCertificateNotYetValid,
-    Reason::kCertificateNotTrusted,   Reason::kCertificateChainIncomplete,
-    Reason::kCertificateInvalid,      Reason::kCertificateWeak,
-    Reason::kCertificateRevoked,      Reason::kCertificatePathTooCostly,
-    Reason::kPinMismatch,             Reason::kPinExpired,
-    Reason::kPinNotYetValid,          Reason::kTlsaInvalid,
-    Reason::kMxNotAllowed,            Reason::kRouteNotAllowed};
+const std::set<Reason> kLocalNo = {Reason::kCertificateMissing,
+                                   Reason::kCertificateMalformed,
+                                   Reason::kCertificateHostMismatch,
+                                   Reason::kCertificateCommonNameOnly,
+                                   Reason::kCertificateExpired,
+                                   Reason::kCertificateNotYetValid,
+                                   Reason::kCertificateNotTrusted,
+                                   Reason::kCertificateChainIncomplete,
+                                   Reason::kCertificateInvalid,
+                                   Reason::kCertificateWeak,
+                                   Reason::kCertificateRevoked,
+                                   Reason::kCertificatePathTooCostly,
+                                   Reason::kPinMismatch,
+                                   Reason::kPinExpired,
+                                   Reason::kPinNotYetValid,
+                                   Reason::kTlsaInvalid,
+                                   Reason::kMxNotAllowed,
+                                   Reason::kRouteNotAllowed};
 
 const std::set<Reason> kClearToo = {Reason::kStarttlsNotSupported,
                                     Reason::kStarttlsRefused,

@@ -33,8 +33,9 @@ TEST(ReportTest, APolicysNoLeadsBeforeTroubleOnTheNetwork) {
 }
 
 TEST(ReportTest, ABounceKeepsTheReasonAndTurnsTheClass) {
-  const RecipientResult result = Conclude(
-      {AttemptAt("mx.test", Reason::kCertificateHostMismatch)}, Outcome::kBounced);
+  const RecipientResult result =
+      Conclude({AttemptAt("mx.test", Reason::kCertificateHostMismatch)},
+               Outcome::kBounced);
   EXPECT_EQ(result.outcome, Outcome::kBounced);
   EXPECT_EQ(result.status, "5.7.5");
 }

@@ -165,12 +165,14 @@ void PrintTo(const Scanned& s, std::ostream* out) {
 // The same whatever the blocks are.
 Scanned Scan(std::string_view text) {
   std::vector<Scanned> seen;
-  for (const std::size_t block : {text.size(), std::size_t{1}, std::size_t{3}}) {
+  for (const std::size_t block :
+       {text.size(), std::size_t{1}, std::size_t{3}}) {
     WireScan scan;
     for (std::size_t i = 0; i < text.size(); i += block) {
       scan.Feed(text.substr(i, block));
     }
-    seen.push_back({scan.has_8bit(), scan.has_utf8_header(), scan.ends_with_crlf()});
+    seen.push_back(
+        {scan.has_8bit(), scan.has_utf8_header(), scan.ends_with_crlf()});
   }
   EXPECT_EQ(seen[0], seen[1]) << text;
   EXPECT_EQ(seen[0], seen[2]) << text;
@@ -181,7 +183,8 @@ TEST(WireScanTest, TellsHeaderFromBodyAndUtf8FromNoise) {
   EXPECT_EQ(Scan("S: x\r\n\r\nbody\r\n"), (Scanned{false, false, true}));
   EXPECT_EQ(Scan("S: x\r\n\r\nb\xc3\xbc"), (Scanned{true, false, false}));
   EXPECT_EQ(Scan("S: \xc3\xbc\r\n\r\nb\r\n"), (Scanned{true, true, true}));
-  EXPECT_EQ(Scan("S: \xf0\x9f\x98\x80\r\n\r\nb\n"), (Scanned{true, true, false}));
+  EXPECT_EQ(Scan("S: \xf0\x9f\x98\x80\r\n\r\nb\n"),
+            (Scanned{true, true, false}));
   EXPECT_EQ(Scan("S: x\r\n \r\nT: \xc3\xbc\r\n"), (Scanned{true, true, true}));
   for (const char* broken :
        {"S: \xfc\r\n\r\n", "S: \xc3\r\n\r\n", "S: \xed\xa0\x80\r\n\r\n",

@@ -1,7 +1,8 @@
 // tests/core/gate/planner_test.cc
 //
 // From a recipient and a next hop to a plan: what can't be found out defers,
-// what is proven absent may bounce, and no source that fails makes a plan weaker.
+// what is proven absent may bounce, and no source that fails makes a plan
+// weaker.
 #include "core/gate/planner.h"
 
 #include <gtest/gtest.h>
@@ -48,8 +49,8 @@ class ScriptedSource final : public PolicySource {
   };
 
   std::string_view name() const override { return "webpki"; }
-  Result<std::unique_ptr<const BoundSource>> ForDestination(
-      const Destination&, Deadline) override {
+  Result<std::unique_ptr<const BoundSource>> ForDestination(const Destination&,
+                                                            Deadline) override {
     if (fails) return Error(Reason::kTrustStoreUnavailable, "gone");
     return std::unique_ptr<const BoundSource>(std::make_unique<Bound>());
   }
@@ -60,8 +61,8 @@ class PlannerTest : public testing::Test {
  protected:
   PlannerTest() {
     store_.Set("* may");
-    resolver_.SetMx("bank.test", MxHosts({{10, "mx1.bank.test"},
-                                          {20, "mx2.bank.test"}}));
+    resolver_.SetMx("bank.test",
+                    MxHosts({{10, "mx1.bank.test"}, {20, "mx2.bank.test"}}));
     resolver_.SetA("mx1.bank.test", Addresses({"192.0.2.1"}));
     resolver_.SetA("mx2.bank.test", Addresses({"192.0.2.2"}));
     resolver_.SetA("relay.test", Addresses({"192.0.2.9"}));
@@ -196,8 +197,7 @@ TEST_F(PlannerTest, TheDomainsOnFailDoesNotSpeakForAHopsOwnLine) {
   store_.Set("[relay.test] secure");
   store_.Set("bank.test encrypt on-fail=deliver-clear");
   EXPECT_EQ(Yes(Make("bank.test", "[relay.test]")).on_fail, OnFail::kDefer);
-  EXPECT_EQ(Yes(Make("bank.test", "bank.test")).on_fail,
-            OnFail::kDeliverClear);
+  EXPECT_EQ(Yes(Make("bank.test", "bank.test")).on_fail, OnFail::kDeliverClear);
 }
 
 TEST_F(PlannerTest, APlanNoLongerHoldsOnceALineOrPinOfItsChanges) {
@@ -237,16 +237,16 @@ TEST_F(PlannerTest, AutoIsItsFloorOnlyWhenBothPublishedSourcesAreLeftOut) {
   store_.Set("bank.test auto floor=encrypt");
   left_out_ = {"dane"};
   Planner one{store_, router_, sources_, left_out_, clock_};
-  const Planned held = one.MakePlan(TestDomain("bank.test"),
-                                    NextHop::Parse("bank.test").value(),
-                                    Deadline::After(seconds(5)));
+  const Planned held =
+      one.MakePlan(TestDomain("bank.test"), NextHop::Parse("bank.test").value(),
+                   Deadline::After(seconds(5)));
   EXPECT_TRUE(Yes(held).hosts[0].refused);
 
   const std::vector<std::string> both{"dane", "mta-sts"};
   Planner two{store_, router_, sources_, both, clock_};
-  const Planned floor = two.MakePlan(TestDomain("bank.test"),
-                                     NextHop::Parse("bank.test").value(),
-                                     Deadline::After(seconds(5)));
+  const Planned floor =
+      two.MakePlan(TestDomain("bank.test"), NextHop::Parse("bank.test").value(),
+                   Deadline::After(seconds(5)));
   EXPECT_FALSE(Yes(floor).hosts[0].refused);
   EXPECT_EQ(Yes(floor).hosts[0].tls, TlsUse::kRequired);
 }
@@ -263,12 +263,12 @@ TEST_F(PlannerTest, TheDigestFollowsWhatDecides) {
 TEST_F(PlannerTest, ALiteralHasOnlyItsOwnLineOrTheDefault) {
   store_.Set("[192.0.2.7] encrypt");
   const NextHop hop = NextHop::Parse("[192.0.2.7]").value();
-  const Planned planned = planner_.MakePlan(
-      TestAddress("192.0.2.7"), hop, Deadline::After(seconds(5)));
+  const Planned planned = planner_.MakePlan(TestAddress("192.0.2.7"), hop,
+                                            Deadline::After(seconds(5)));
   EXPECT_EQ(Yes(planned).hosts.at(0).tls, TlsUse::kRequired);
-  const Planned other = planner_.MakePlan(
-      TestAddress("192.0.2.8"), NextHop::Parse("[192.0.2.8]").value(),
-      Deadline::After(seconds(5)));
+  const Planned other = planner_.MakePlan(TestAddress("192.0.2.8"),
+                                          NextHop::Parse("[192.0.2.8]").value(),
+                                          Deadline::After(seconds(5)));
   EXPECT_EQ(Yes(other).hosts.at(0).tls, TlsUse::kOpportunistic);
 }
 

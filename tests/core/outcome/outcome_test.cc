@@ -18,8 +18,9 @@ TEST(ReasonTest, EveryRowIsWholeAndFoundByItsToken) {
     EXPECT_TRUE(tokens.insert(info.token).second) << "token used twice";
     EXPECT_EQ(ReasonFromToken(info.token), info.reason);
     EXPECT_EQ(&Describe(info.reason), &info);
-    EXPECT_EQ(info.token.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-"),
-              std::string_view::npos);
+    EXPECT_EQ(
+        info.token.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-"),
+        std::string_view::npos);
     EXPECT_FALSE(info.sentence.empty());
     EXPECT_TRUE(info.reason == Reason::kOk || !info.hint.empty());
     ASSERT_GE(info.status.size(), 5u);

@@ -13,12 +13,11 @@ namespace {
 using testing::HasSubstr;
 
 TEST(LineProtocolTest, ARequestSurvivesTheWire) {
-  const Request request{
-      "deliver",
-      {{"nexthop", "[2001:db8::1]:25"},
-       {"queue-id", "4F00A"},
-       {"sender", ""},
-       {"recipient", "\"a b;%41=\xc3\xbc\"@bank.example"}}};
+  const Request request{"deliver",
+                        {{"nexthop", "[2001:db8::1]:25"},
+                         {"queue-id", "4F00A"},
+                         {"sender", ""},
+                         {"recipient", "\"a b;%41=\xc3\xbc\"@bank.example"}}};
   const Result<std::string> line = FormatRequest(request);
   ASSERT_TRUE(line);
   EXPECT_EQ(line->back(), '\n');
@@ -37,12 +36,28 @@ TEST(LineProtocolTest, APersonMayTypeExtraSpacesAndUtf8) {
 TEST(LineProtocolTest, RefusesWhatIsNoRequest) {
   std::string many = "ping";
   for (int i = 0; i < 33; ++i) many += " k" + std::to_string(i) + "=v";
-  const std::string cases[] = {
-      "", " ", "Ping", "9ping", "ping=", "=v", "ping domain", "ping =v",
-      "ping a=1 a=2", "ping a=%", "ping a=%4", "ping a=%zz", "ping a=%0a",
-      "ping a=%00", "ping a=%7f", "ping\ta=1", "ping a=\x01", "ping A=1",
-      std::string("ping a=\0b", 9), many, std::string(33, 'p'),
-      "ping a=" + std::string(kMaxRequestLine, 'x')};
+  const std::string cases[] = {"",
+                               " ",
+                               "Ping",
+                               "9ping",
+                               "ping=",
+                               "=v",
+                               "ping domain",
+                               "ping =v",
+                               "ping a=1 a=2",
+                               "ping a=%",
+                               "ping a=%4",
+                               "ping a=%zz",
+                               "ping a=%0a",
+                               "ping a=%00",
+                               "ping a=%7f",
+                               "ping\ta=1",
+                               "ping a=\x01",
+                               "ping A=1",
+                               std::string("ping a=\0b", 9),
+                               many,
+                               std::string(33, 'p'),
+                               "ping a=" + std::string(kMaxRequestLine, 'x')};
   for (const std::string& line : cases) {
     const auto parsed = ParseRequest(line);
     ASSERT_FALSE(parsed) << line;
@@ -67,8 +82,8 @@ TEST(LineProtocolTest, AReplyIsOneBoundedLine) {
 }
 
 TEST(LineProtocolTest, RefusesWhatIsNoReply) {
-  const char* const cases[] = {"", " ok", "OK {}", "250 fine", "d\xc3\xbc x",
-                               "ok\tx", "delivered\x01"};
+  const char* const cases[] = {
+      "", " ok", "OK {}", "250 fine", "d\xc3\xbc x", "ok\tx", "delivered\x01"};
   for (const char* line : cases) EXPECT_FALSE(ParseReply(line)) << line;
   const auto reply = ParseReply("delivered 2.0.0 250 ok");
   ASSERT_TRUE(reply);
@@ -76,9 +91,9 @@ TEST(LineProtocolTest, RefusesWhatIsNoReply) {
 }
 
 TEST(LineProtocolTest, AStatusNeedsItsClassAndItsForm) {
-  for (const char* rest : {"", "2", "2.0", "2.0.0x", "2.0.0.0", "2..0", "2.0.",
-                           "4.0.0 x", " 2.0.0", "2.0000.0", "+2.0.0", "20.0.0",
-                           "2.-1.0"}) {
+  for (const char* rest :
+       {"", "2", "2.0", "2.0.0x", "2.0.0.0", "2..0", "2.0.", "4.0.0 x",
+        " 2.0.0", "2.0000.0", "+2.0.0", "20.0.0", "2.-1.0"}) {
     EXPECT_FALSE(ParseStatusText(rest, "2")) << rest;
   }
   const auto status = ParseStatusText("4.7.999 some text", "45");
@@ -90,13 +105,13 @@ TEST(LineProtocolTest, AStatusNeedsItsClassAndItsForm) {
 
 TEST(LineProtocolTest, OnlyItsOwnGreetingIsAGreeting) {
   EXPECT_TRUE(CheckGreeting(FormatGreeting()));
-  for (const char* line :
-       {"", "postern 2 ready", "postern 1 ready ", "220 mx.example ESMTP",
-        "Postern 1 ready"}) {
+  for (const char* line : {"", "postern 2 ready", "postern 1 ready ",
+                           "220 mx.example ESMTP", "Postern 1 ready"}) {
     EXPECT_FALSE(CheckGreeting(line)) << line;
   }
-  EXPECT_THAT(CheckGreeting("error 4.3.5 client-not-allowed: no").error().detail(),
-              HasSubstr("client-not-allowed"));
+  EXPECT_THAT(
+      CheckGreeting("error 4.3.5 client-not-allowed: no").error().detail(),
+      HasSubstr("client-not-allowed"));
 }
 
 TEST(LineProtocolTest, AnErrorsReplyIsAlwaysADefer) {
@@ -109,7 +124,8 @@ TEST(LineProtocolTest, AnErrorsReplyIsAlwaysADefer) {
 
 TEST(LineProtocolTest, OneLineIsOneLineOfUtf8) {
   EXPECT_EQ(OneLine("a\r\nb\x7f", 10), "a  b ");
-  EXPECT_EQ(OneLine("\xff\xc0\xaf\xed\xa0\x80 \xc3\xbc", 20), "?????? \xc3\xbc");
+  EXPECT_EQ(OneLine("\xff\xc0\xaf\xed\xa0\x80 \xc3\xbc", 20),
+            "?????? \xc3\xbc");
   EXPECT_EQ(OneLine("aa\xc3\xbc", 3), "aa");  // no half characters
   EXPECT_EQ(OneLine("\xc2\x85", 10).size(), 2u);
 }

@@ -61,8 +61,8 @@ class ServiceTest : public testing::Test {
   void Open(Door door) {
     std::vector<Door> doors;
     doors.push_back(std::move(door));
-    service_ = std::make_unique<Service>(
-        std::move(doors), [](std::string_view) {});
+    service_ =
+        std::make_unique<Service>(std::move(doors), [](std::string_view) {});
     ASSERT_TRUE(service_->Start());
   }
 
@@ -84,7 +84,8 @@ class ServiceTest : public testing::Test {
   static std::string ReadAll(int fd) {
     std::string all;
     for (;;) {
-      if (WaitFor(fd, false, -1, Soon()) != Waited::kReadable) return all + "[silent]";
+      if (WaitFor(fd, false, -1, Soon()) != Waited::kReadable)
+        return all + "[silent]";
       const auto received = ReceiveNow(fd, 4096);
       if (!received || (!received->would_block && received->octets.empty())) {
         return all;
@@ -112,7 +113,8 @@ TEST_F(ServiceTest, AStrangerIsToldAndNotGreeted) {
   Door door = MakeDoor(Echo());
   door.uids = {getuid() + 1};
   Open(std::move(door));
-  EXPECT_THAT(SayRaw(""), testing::StartsWith("error 4.3.5 client-not-allowed"));
+  EXPECT_THAT(SayRaw(""),
+              testing::StartsWith("error 4.3.5 client-not-allowed"));
   EXPECT_THAT(Ask({"ping", {}}).rest, HasSubstr("client-not-allowed"));
   EXPECT_EQ(service_->Doors().front().refused, 2u);
 
@@ -297,7 +299,7 @@ TEST_F(ServiceTest, StoppingIsBounded) {
 
 TEST_F(ServiceTest, OnlyALeftOverSocketIsReplaced) {
   { const auto first = ListenUnix({path_, 0640, {}}); }
-  struct stat found{};
+  struct stat found {};
   ASSERT_EQ(lstat(path_.c_str(), &found), 0);
   EXPECT_EQ(found.st_mode & 07777, 0640u);
   EXPECT_TRUE(ListenUnix({path_, 0600, {}}));
