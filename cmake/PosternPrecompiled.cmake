@@ -1,7 +1,7 @@
 # The standard headers that nearly every file reads, compiled once: with them the
-# sanitizer builds take about two thirds of the time. One set for the libraries
-# and one, with GoogleTest, for the tests, as the flags of the two differ. No
-# file relies on it: the release build is made without.
+# sanitizer builds take about half the time. One set for the libraries and one,
+# with GoogleTest, for the tests, as the flags of the two differ. No file may rely
+# on it: scripts/test makes the release build without.
 option(POSTERN_PCH "Precompile the standard headers" OFF)
 
 function(postern_precompile directory)
@@ -28,9 +28,6 @@ if(POSTERN_PCH)
   set(headers <algorithm> <array> <chrono> <functional> <map> <memory> <mutex>
     <optional> <set> <span> <string> <string_view> <thread> <utility> <variant>
     <vector>)
-  # Lets ccache keep what is compiled with them.
-  target_compile_options(postern_build_flags INTERFACE
-    $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
   file(WRITE ${PROJECT_BINARY_DIR}/pch/empty.cc "")
   file(WRITE ${PROJECT_BINARY_DIR}/pch/main.cc "int main() {}\n")
   add_library(postern_pch STATIC ${PROJECT_BINARY_DIR}/pch/empty.cc)

@@ -4,12 +4,11 @@
 #       a GoogleTest executable. THREADED ones run under TSan as well, from the
 #       tsan build (POSTERN_TSAN_DIR).
 #   postern_fuzz(NAME SOURCE ... LIBS ...)
-#       a libFuzzer target with seeds in tests/fuzz/seeds/NAME, built by the fuzz
-#       preset and run for a while from there (POSTERN_FUZZ_DIR).
+#       a libFuzzer target with seeds in tests/fuzz/seeds/NAME, of the asan preset;
+#       as a test it runs for a short while.
 #   postern_bench(NAME SOURCES ... LIBS ...)
 #       a Google Benchmark executable of the bench preset; never a test.
 set(POSTERN_RELEASE_DIR "" CACHE PATH "The release build, for the lab's tests")
-set(POSTERN_FUZZ_DIR "" CACHE PATH "The fuzz build, to run its targets")
 set(POSTERN_TSAN_DIR "" CACHE PATH "The tsan build, to run its tests")
 set(POSTERN_FUZZ_SECONDS 15 CACHE STRING "How long each fuzz target runs")
 
@@ -20,7 +19,6 @@ if(POSTERN_BENCH)
   find_package(benchmark REQUIRED)
 endif()
 add_custom_target(threaded_tests)
-add_custom_target(fuzz_targets)
 
 function(postern_test name)
   if(NOT POSTERN_TESTS)
@@ -43,24 +41,22 @@ function(postern_test name)
 endfunction()
 
 function(postern_fuzz name)
-  cmake_parse_arguments(ARG "" "SOURCE" "LIBS" ${ARGN})
-  if(POSTERN_FUZZ)
-    add_executable(${name} ${ARG_SOURCE})
-    add_dependencies(fuzz_targets ${name})
-    target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
-    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-    target_link_libraries(${name} PRIVATE ${ARG_LIBS} postern::build_flags)
-  elseif(POSTERN_FUZZ_DIR)
-    file(RELATIVE_PATH here ${PROJECT_BINARY_DIR} ${CMAKE_CURRENT_BINARY_DIR})
-    set(corpus ${CMAKE_CURRENT_BINARY_DIR}/corpus/${name})
-    file(MAKE_DIRECTORY ${corpus})
-    # What it finds new goes into the build tree; the seeds stay as they are.
-    add_test(NAME ${name} COMMAND ${POSTERN_FUZZ_DIR}/${here}/${name}
-      -max_total_time=${POSTERN_FUZZ_SECONDS} -timeout=10 -rss_limit_mb=2048
-      -max_len=65536 -print_final_stats=1 -verbosity=0
-      ${corpus} ${PROJECT_SOURCE_DIR}/tests/fuzz/seeds/${name})
-    set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  if(NOT POSTERN_FUZZ)
+    return()
   endif()
+  cmake_parse_arguments(ARG "" "SOURCE" "LIBS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCE})
+  target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS} postern::build_flags)
+  # What it finds new goes into the build tree; the seeds stay as they are.
+  set(corpus ${CMAKE_CURRENT_BINARY_DIR}/corpus/${name})
+  file(MAKE_DIRECTORY ${corpus})
+  add_test(NAME ${name} COMMAND ${name}
+    -max_total_time=${POSTERN_FUZZ_SECONDS} -timeout=10 -rss_limit_mb=2048
+    -max_len=65536 -print_final_stats=1 -verbosity=0
+    ${corpus} ${PROJECT_SOURCE_DIR}/tests/fuzz/seeds/${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300)
 endfunction()
 
 function(postern_bench name)
