@@ -56,8 +56,8 @@ Json LookJson(const Walk& walk, const HandshakeLook& look) {
   Json chain = Json::MakeArray();
   json.Set("trust", Json());
   if (look.evidence.has_certificate()) {
-    const Result<std::vector<Certificate>> parsed =
-        ParseChain(look.evidence.chain());
+    const Result<std::vector<Certificate>>& parsed =
+        look.evidence.certificates().Certificates();
     if (!parsed) {
       json.Set("error", ErrorJson(parsed.error(), ""));
     } else {

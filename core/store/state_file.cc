@@ -115,7 +115,7 @@ TimePoint FromMicroseconds(std::int64_t microseconds) {
 
 std::optional<Observation> ObservationOf(const SessionRecord& record) {
   if (!record.evidence.has_certificate()) return std::nullopt;
-  const Result<Certificate> leaf = Certificate::Parse(record.evidence.leaf());
+  const Result<Certificate>& leaf = record.evidence.certificates().Leaf();
   if (!leaf) return std::nullopt;
   Result<std::string> spki = leaf->SpkiDigest(DigestAlgorithm::kSha256);
   Result<std::string> cert = leaf->Fingerprint(DigestAlgorithm::kSha256);

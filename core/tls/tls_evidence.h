@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/names/domain.h"
-#include "core/x509/der_certificate.h"
+#include "core/x509/certificate_chain.h"
 
 namespace postern {
 
@@ -21,10 +21,12 @@ class TlsEvidence {
   explicit TlsEvidence(std::vector<DerCertificate> chain)
       : chain_(std::move(chain)) {}
 
-  const std::vector<DerCertificate>& chain() const { return chain_; }
-  bool has_certificate() const { return !chain_.empty(); }
+  const std::vector<DerCertificate>& chain() const { return chain_.ders(); }
+  bool has_certificate() const { return !chain().empty(); }
   // Needs has_certificate().
-  const DerCertificate& leaf() const { return chain_.front(); }
+  const DerCertificate& leaf() const { return chain().front(); }
+  // The same, parsed: once for all copies of this evidence.
+  const CertificateChain& certificates() const { return chain_; }
 
   std::string protocol;     // "TLSv1.3"; empty: no TLS
   std::string cipher;       // OpenSSL's name
@@ -35,7 +37,7 @@ class TlsEvidence {
   std::optional<Domain> confirmed_ptr;
 
  private:
-  std::vector<DerCertificate> chain_;
+  CertificateChain chain_;
 };
 
 }  // namespace postern

@@ -53,6 +53,12 @@ Result<std::vector<Certificate>> ParseChain(
   if (chain.empty()) {
     return Error{Reason::kCertificateMissing, "no certificate was presented"};
   }
+  return ParseChain(chain, Certificate::Parse(chain.front()));
+}
+
+Result<std::vector<Certificate>> ParseChain(
+    const std::vector<DerCertificate>& chain, const Result<Certificate>& leaf) {
+  if (chain.empty()) return leaf.error();
   if (chain.size() > kMaxChainCertificates) {
     return Error{Reason::kCertificatePathTooCostly,
                  std::to_string(chain.size()) + " certificates were presented"};
@@ -60,7 +66,8 @@ Result<std::vector<Certificate>> ParseChain(
   std::vector<Certificate> certificates;
   certificates.reserve(chain.size());
   for (const DerCertificate& der : chain) {
-    auto certificate = Certificate::Parse(der);
+    const bool first = certificates.empty();
+    auto certificate = first ? leaf : Certificate::Parse(der);
     if (!certificate) {
       return Error{certificate.error().reason(),
                    "certificate " + std::to_string(certificates.size()) + ": " +

@@ -82,6 +82,9 @@ inline constexpr std::size_t kMaxChainCertificates = 64;
 // of the first that does not parse.
 Result<std::vector<Certificate>> ParseChain(
     const std::vector<DerCertificate>& chain);
+// The same where the first was parsed before.
+Result<std::vector<Certificate>> ParseChain(
+    const std::vector<DerCertificate>& chain, const Result<Certificate>& leaf);
 
 // All CERTIFICATE blocks of PEM text, in order; other blocks and the text
 // between are passed over. Error (kCertificateMalformed): a block that does not

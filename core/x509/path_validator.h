@@ -6,7 +6,7 @@
 // answer, the reason included. docs/x509.md says what is checked, in which
 // order of gravity a reason is chosen, and where this is stricter than OpenSSL.
 //
-//   const auto chain = ParseChain(evidence.chain());          // or from PEM
+//   const auto& chain = evidence.certificates().Certificates();
 //   PathRequest request{.chain = *chain, .trust = store};
 //   request.names = &accepted;                                // or none
 //   request.at = now;

@@ -116,7 +116,7 @@ Finding PinVerifier::Check(const TlsEvidence& evidence, TimePoint now) const {
   }
   if (pins_.empty())
     return Finding::Violated(Reason::kPinMissing, "there is no pin");
-  const auto leaf = Certificate::Parse(evidence.leaf());
+  const auto& leaf = evidence.certificates().Leaf();
   if (!leaf) return ToFinding(leaf.error());
   Finding by_leaf = CheckLeaf(*leaf, now);
   if (by_leaf.satisfied()) return by_leaf;
@@ -161,7 +161,7 @@ Finding PinVerifier::CheckLeaf(const Certificate& leaf, TimePoint now) const {
 
 Finding PinVerifier::CheckAuthorities(const TlsEvidence& evidence,
                                       TimePoint now) const {
-  const auto chain = ParseChain(evidence.chain());
+  const auto& chain = evidence.certificates().Certificates();
   if (!chain) return ToFinding(chain.error());
   // Pins of today first; the others only tell why a pin does not help.
   std::optional<Finding> first;

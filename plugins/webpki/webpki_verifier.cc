@@ -34,7 +34,7 @@ std::string WebpkiVerifier::Describe() const {
 
 Finding WebpkiVerifier::Check(const TlsEvidence& evidence,
                               TimePoint now) const {
-  const auto chain = ParseChain(evidence.chain());
+  const auto& chain = evidence.certificates().Certificates();
   if (!chain) return ToFinding(chain.error());
   AcceptedNames names = requirement_.names;
   if (requirement_.ptr) names.confirmed_ptr = evidence.confirmed_ptr;

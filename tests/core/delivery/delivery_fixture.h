@@ -125,12 +125,13 @@ class DeliveryTest : public testing::Test {
     store_.Set(text);
   }
 
-  std::vector<RecipientResult> Deliver(std::vector<std::string> recipients = {
-                                           "a@bank.test"}) {
+  std::vector<RecipientResult> Deliver(
+      std::vector<std::string> recipients = {"a@bank.test"},
+      std::string_view next_hop = "bank.test") {
     const DeliveryRequest request{
         "pipe",
         TestDomain("bank.test"),
-        NextHop::Parse("bank.test").value(),
+        NextHop::Parse(next_hop).value(),
         Envelope{"sender@own.test", std::move(recipients), "ABC123"},
         {}};
     return delivery_.Deliver(request, message_, Deadline::After(seconds(20)));

@@ -81,6 +81,20 @@ TEST_F(DeliveryTest, ADryRunNeedsTlsUnlessClearIsAllowed) {
   EXPECT_EQ(Deliver()[0].outcome, Outcome::kDelivered);
 }
 
+TEST_F(DeliveryTest, ADryRunAsksAHostOfAWrongRouteOnce) {
+  ScriptedSmtpServer first(Ordinary());
+  ScriptedSmtpServer second(Ordinary(), "127.0.0.2");
+  Route("encrypt on-fail=deliver", {&first, &second});
+
+  const auto results = Deliver({"a@bank.test"}, "[elsewhere.test]");
+
+  EXPECT_EQ(results[0].outcome, Outcome::kDeferred);
+  ASSERT_EQ(first.Records().size(), 1u);
+  ASSERT_EQ(second.Records().size(), 1u);
+  EXPECT_FALSE(first.Records().front().Saw("MAIL"));
+  EXPECT_FALSE(second.Records().front().Saw("MAIL"));
+}
+
 TEST_F(DeliveryTest, ADryRunNeverPassesOverWhatCouldNotBeDecided) {
   ScriptedSmtpServer server(Ordinary(Tls(good_)));
   Route("secure on-fail=deliver-clear", {&server});

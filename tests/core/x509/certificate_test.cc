@@ -2,13 +2,13 @@
 //
 // A certificate says what stands in it, once and exactly; what is not one is
 // refused; what a stranger wrote into it reaches no log unescaped.
-#include "core/x509/certificate.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <thread>
 
+#include "core/x509/certificate_chain.h"
 #include "core/x509/certificate_details.h"
 #include "tests/testlib/certificates.h"
 
@@ -128,6 +128,41 @@ TEST(ChainTest, NamesThePlaceOfWhatDoesNotParse) {
   ASSERT_FALSE(chain);
   EXPECT_EQ(chain.error().reason(), Reason::kCertificateMalformed);
   EXPECT_THAT(chain.error().detail(), HasSubstr("certificate 1"));
+}
+
+TEST(ChainTest, ParsesOnceForAllCopiesAndThreads) {
+  const DerCertificate good = MakeSelfSigned(ForHost("a.example")).der;
+  CertificateChain chain({good, good});
+  const CertificateChain copy = std::move(chain);
+  std::vector<const Certificate*> seen(4);
+  std::vector<std::thread> threads;
+  for (const Certificate*& leaf : seen) {
+    threads.emplace_back([&copy, &leaf] { leaf = &*copy.Leaf(); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const Certificate* leaf : seen) EXPECT_EQ(leaf, &*chain.Leaf());
+
+  ASSERT_TRUE(chain.Certificates());
+  EXPECT_EQ(&chain.Certificates()->front().details(), &chain.Leaf()->details());
+  EXPECT_EQ(&*chain.Certificates(), &*copy.Certificates());
+}
+
+TEST(ChainTest, SaysOfABrokenLeafWhatParsingSays) {
+  const DerCertificate good = MakeSelfSigned(ForHost("a.example")).der;
+  const CertificateChain none;
+  EXPECT_EQ(none.Leaf().error().reason(), Reason::kCertificateMissing);
+  EXPECT_EQ(none.Certificates().error().reason(), Reason::kCertificateMissing);
+
+  const CertificateChain broken({Truncated(good), good});
+  EXPECT_EQ(broken.Leaf().error().reason(), Reason::kCertificateMalformed);
+  EXPECT_THAT(broken.Certificates().error().detail(),
+              HasSubstr("certificate 0"));
+
+  const CertificateChain long_one(
+      std::vector<DerCertificate>(kMaxChainCertificates + 1, good));
+  EXPECT_TRUE(long_one.Leaf());
+  EXPECT_EQ(long_one.Certificates().error().reason(),
+            Reason::kCertificatePathTooCostly);
 }
 
 TEST(PemTest, ReadsEveryCertificateAndPassesOverTheRest) {
