@@ -7,11 +7,8 @@
 
 #include <array>
 #include <cerrno>
-#include <string_view>
 #include <system_error>
 #include <vector>
-
-#include "core/delivery/wire_scan.h"
 
 namespace postern {
 namespace {
@@ -78,56 +75,39 @@ Error WaitFailed(const Error& error) {
 
 }  // namespace
 
-class SpooledMessage final : public Message {
- public:
-  SpooledMessage(Spool& spool, int fd) : spool_(spool), fd_(fd) {}
-  ~SpooledMessage() override {
-    close(fd_);
-    spool_.used_ -= size_;
+SpooledMessage::~SpooledMessage() {
+  close(fd_);
+  spool_.used_ -= size_;
+}
+
+Result<std::size_t> SpooledMessage::Read(std::uint64_t offset,
+                                         std::span<char> into) const {
+  std::size_t filled = 0;
+  while (filled < into.size()) {
+    const ssize_t count = pread(fd_, into.data() + filled, into.size() - filled,
+                                static_cast<off_t>(offset + filled));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return CannotSpool("reading back: " + ErrnoText());
+    if (count == 0) break;
+    filled += static_cast<std::size_t>(count);
   }
+  return filled;
+}
 
-  std::uint64_t size() const override { return size_; }
-  bool has_8bit() const override { return scan_.has_8bit(); }
-  bool has_utf8_header() const override { return scan_.has_utf8_header(); }
-  bool ends_with_crlf() const override { return scan_.ends_with_crlf(); }
-
-  Result<std::size_t> Read(std::uint64_t offset,
-                           std::span<char> into) const override {
-    std::size_t filled = 0;
-    while (filled < into.size()) {
-      const ssize_t count =
-          pread(fd_, into.data() + filled, into.size() - filled,
-                static_cast<off_t>(offset + filled));
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return CannotSpool("reading back: " + ErrnoText());
-      if (count == 0) break;
-      filled += static_cast<std::size_t>(count);
-    }
-    return filled;
+Status SpooledMessage::Append(std::string_view octets) {
+  if (octets.size() > spool_.limits_.message - size_) {
+    return Error{Reason::kMessageTooBig,
+                 "more than max-message-size (" +
+                     std::to_string(spool_.limits_.message) + " octets)"};
   }
-
-  Status Append(std::string_view octets) {
-    if (octets.size() > spool_.limits_.message - size_) {
-      return Error{Reason::kMessageTooBig,
-                   "more than max-message-size (" +
-                       std::to_string(spool_.limits_.message) + " octets)"};
-    }
-    if (!spool_.Reserve(octets.size())) {
-      return CannotSpool("spool-limit (" +
-                         std::to_string(spool_.limits_.total) +
-                         " octets) is reached");
-    }
-    size_ += octets.size();
-    scan_.Feed(octets);
-    return WriteAll(fd_, octets);
+  if (!spool_.Reserve(octets.size())) {
+    return CannotSpool("spool-limit (" + std::to_string(spool_.limits_.total) +
+                       " octets) is reached");
   }
-
- private:
-  Spool& spool_;
-  const int fd_;
-  std::uint64_t size_ = 0;  // reserved in the spool
-  WireScan scan_;
-};
+  size_ += octets.size();
+  scan_.Feed(octets);
+  return WriteAll(fd_, octets);
+}
 
 bool Spool::Reserve(std::uint64_t octets) {
   std::uint64_t used = used_;
@@ -144,13 +124,19 @@ Status Spool::Check() const {
   return {};
 }
 
+Result<std::unique_ptr<SpooledMessage>> Spool::Begin() {
+  const Result<int> fd = OpenUnnamed(directory_);
+  if (!fd) return fd.error();
+  return std::unique_ptr<SpooledMessage>(new SpooledMessage(*this, *fd));
+}
+
 Result<std::unique_ptr<const Message>> Spool::Receive(
     int from, Deadline deadline, const Cancellation& cancellation) {
   const Status readable = CheckReadable(from);
   if (!readable) return readable.error();
-  const Result<int> fd = OpenUnnamed(directory_);
-  if (!fd) return fd.error();
-  auto message = std::make_unique<SpooledMessage>(*this, *fd);
+  Result<std::unique_ptr<SpooledMessage>> begun = Begin();
+  if (!begun) return begun.error();
+  std::unique_ptr<SpooledMessage> message = *std::move(begun);
 
   std::vector<char> block(kBlock);
   for (;;) {

@@ -1,22 +1,26 @@
 // core/delivery/spooled_message.h
 //
 // Spool: room for messages on their way. A message is read from the MTA's
-// descriptor into an unnamed temporary file, so nothing is left behind however
-// the process ends; each message and all of them together are bounded, and full
-// means defer.
+// descriptor, or handed over piece by piece, into an unnamed temporary file, so
+// nothing is left behind however the process ends; each message and all of them
+// together are bounded, and full means defer.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "core/clock/clock.h"
+#include "core/delivery/wire_scan.h"
 #include "core/outcome/result.h"
 #include "core/smtp/message.h"
 #include "core/tls/socket_wait.h"
 
 namespace postern {
+
+class SpooledMessage;
 
 // Thread-safe; outlives its messages.
 class Spool {
@@ -37,6 +41,9 @@ class Spool {
   Result<std::unique_ptr<const Message>> Receive(
       int from, Deadline deadline, const Cancellation& cancellation);
 
+  // An empty message, to be filled by Append(). Error: kSpoolFull.
+  Result<std::unique_ptr<SpooledMessage>> Begin();
+
   // Whether a message can be spooled at all: for start-up.
   Status Check() const;
 
@@ -49,6 +56,33 @@ class Spool {
   const std::string directory_;
   const Limits limits_;
   std::atomic<std::uint64_t> used_{0};
+};
+
+// A message in the spool. One thread fills it; once it is handed on as a const
+// Message, any number may read.
+class SpooledMessage final : public Message {
+ public:
+  ~SpooledMessage() override;
+
+  // Octets in wire form. After an Error nothing more may be added.
+  // Errors: kMessageTooBig, kSpoolFull.
+  Status Append(std::string_view octets);
+
+  std::uint64_t size() const override { return size_; }
+  bool has_8bit() const override { return scan_.has_8bit(); }
+  bool has_utf8_header() const override { return scan_.has_utf8_header(); }
+  bool ends_with_crlf() const override { return scan_.ends_with_crlf(); }
+  Result<std::size_t> Read(std::uint64_t offset,
+                           std::span<char> into) const override;
+
+ private:
+  friend class Spool;
+  SpooledMessage(Spool& spool, int fd) : spool_(spool), fd_(fd) {}
+
+  Spool& spool_;
+  const int fd_;
+  std::uint64_t size_ = 0;  // reserved in the spool
+  WireScan scan_;
 };
 
 }  // namespace postern

@@ -13,16 +13,14 @@ namespace {
 // The reply is one line; a client that does not read it loses it.
 constexpr std::chrono::seconds kReplyBudget{10};
 
-void SendReply(int fd, const Reply& reply) {
-  // Nobody to tell if this fails: the client defers by itself.
-  static_cast<void>(
-      SendText(fd, FormatReply(reply), -1, Deadline::After(kReplyBudget)));
-}
-
 }  // namespace
 
-CallPool::CallPool(std::size_t workers, std::size_t queue, CallHandler handler)
-    : workers_(workers), queue_limit_(queue), handler_(std::move(handler)) {
+CallPool::CallPool(std::size_t workers, std::size_t queue, CallHandler handler,
+                   ReplyFormat format)
+    : workers_(workers),
+      queue_limit_(queue),
+      handler_(std::move(handler)),
+      format_(std::move(format)) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) {
     throw std::system_error(errno, std::system_category(), "pipe");
@@ -67,7 +65,7 @@ bool CallPool::Stop(Deadline deadline) {
   lock.unlock();
   work_.notify_all();
   for (const Call& call : refused) {
-    SendReply(call.socket.get(), ErrorReply({Reason::kServiceStopping, ""}));
+    Say(call.socket.get(), ErrorReply({Reason::kServiceStopping, ""}));
   }
   lock.lock();
   return idle_.wait_until(lock, deadline.at(),
@@ -95,12 +93,19 @@ void CallPool::Work() {
     --busy_;
     ++replying_;
     lock.unlock();
-    SendReply(call.socket.get(), reply);
+    Say(call.socket.get(), reply);
     call = Call{};  // closes the connection
     lock.lock();
     --replying_;
     if (busy_ + replying_ == 0) idle_.notify_all();
   }
+}
+
+void CallPool::Say(int fd, const Reply& reply) const {
+  const std::string text = format_(reply);
+  if (text.empty()) return;
+  // Nobody to tell if this fails: the client defers by itself.
+  static_cast<void>(SendText(fd, text, -1, Deadline::After(kReplyBudget)));
 }
 
 Reply CallPool::Answer(Call& call) const {

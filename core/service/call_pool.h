@@ -11,6 +11,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -38,11 +39,16 @@ struct Call {
 // becomes an internal error's reply.
 using CallHandler = std::function<Reply(Call&)>;
 
+// How the service's own words are written to a client: FormatReply() for the
+// line protocol. Empty: nothing is said. Must not throw.
+using ReplyFormat = std::function<std::string(const Reply&)>;
+
 // Submit() from any thread; Stop() once.
 class CallPool {
  public:
   // Throws std::system_error where threads or descriptors are lacking.
-  CallPool(std::size_t workers, std::size_t queue, CallHandler handler);
+  CallPool(std::size_t workers, std::size_t queue, CallHandler handler,
+           ReplyFormat format = FormatReply);
   // Waits for running calls, however long they take: see Stop().
   ~CallPool();
   CallPool(const CallPool&) = delete;
@@ -66,9 +72,11 @@ class CallPool {
   void Join();
   void Work();
   Reply Answer(Call& call) const;
+  void Say(int fd, const Reply& reply) const;
 
   const std::size_t workers_, queue_limit_;
   const CallHandler handler_;
+  const ReplyFormat format_;
   OwnedFd stop_reader_;
   mutable std::mutex mutex_;
   std::condition_variable work_, idle_;

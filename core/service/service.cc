@@ -60,7 +60,7 @@ class OpenDoor {
         log_(log),
         acceptor_(io),
         pause_(io),
-        pool_(door_.workers, door_.queue, door_.handler) {
+        pool_(door_.workers, door_.queue, door_.handler, door_.format) {
     acceptor_.assign(door_.listener.Release());
   }
 
@@ -135,13 +135,19 @@ class OpenDoor {
       ++refused_;
       const Error error = peer ? NotAllowed(*peer) : peer.error();
       log_(door_.name + ": refused: " + error.ToString());
-      SendNow(fd.get(), FormatReply(ErrorReply(error)));
+      Say(fd.get(), error);
+      return;
+    }
+    if (!door_.request_first) {
+      Call call;
+      call.peer = *peer;
+      call.socket = std::move(fd);
+      Submit(std::move(call));
       return;
     }
     if (visitors_.size() >= door_.max_reading) {
       ++turned_away_;
-      SendNow(fd.get(), FormatReply(ErrorReply(
-                            {Reason::kServiceBusy, "too many connections"})));
+      Say(fd.get(), {Reason::kServiceBusy, "too many connections"});
       return;
     }
     SendNow(fd.get(), FormatGreeting() + "\n");
@@ -203,20 +209,26 @@ class OpenDoor {
     Call call;
     call.request = std::move(*request);
     call.peer = visitor->peer;
-    call.received_at = std::chrono::steady_clock::now();
     if (door_.takes_fd) call.passed = std::move(visitor->fds.front());
     call.socket.Reset(visitor->socket.release());
-    if (!pool_.Submit(call)) {
-      ++turned_away_;
-      SendNow(call.socket.get(),
-              FormatReply(ErrorReply({Reason::kServiceBusy, door_.name})));
-    }
+    Submit(std::move(call));
     Forget(visitor);
+  }
+
+  void Submit(Call call) {
+    call.received_at = std::chrono::steady_clock::now();
+    if (pool_.Submit(call)) return;
+    ++turned_away_;
+    Say(call.socket.get(), {Reason::kServiceBusy, door_.name});
+  }
+
+  void Say(int fd, const Error& error) const {
+    SendNow(fd, door_.format(ErrorReply(error)));
   }
 
   void Refuse(const VisitorPtr& visitor, const Error& error) {
     if (visitor->done) return;
-    SendNow(visitor->socket.native_handle(), FormatReply(ErrorReply(error)));
+    Say(visitor->socket.native_handle(), error);
     Forget(visitor);
   }
 

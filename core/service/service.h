@@ -3,6 +3,7 @@
 // Service: posternd's doors. One thread accepts connections, checks who is
 // there, greets, reads the request line; then the connection, with the
 // descriptor that came along, goes to the door's own workers, who answer it.
+// (A door with a protocol of its own gets the connection unread.)
 // Slow, silent and too many clients are turned away by that one thread.
 //
 // Start-up, Stop() and destruction from one thread; the rest from any.
@@ -25,12 +26,17 @@
 
 namespace postern {
 
+// A door of the line protocol (docs/protocol.md), or, without `request_first`,
+// one whose handler speaks a protocol of its own from the first octet on.
 struct Door {
   std::string name;         // "pipe", "query"
   std::string path;         // for status and the log
   OwnedFd listener;         // listening, non-blocking
   std::vector<uid_t> uids;  // who may use it; empty: nobody
   bool takes_fd = false;    // exactly one descriptor with each request
+  // False: a connection goes to a worker as it is, neither greeted nor read.
+  bool request_first = true;
+  ReplyFormat format = FormatReply;  // for refusals, and what handlers return
   std::size_t workers = 4;
   std::size_t queue = 0;         // calls that may wait for a worker
   std::size_t max_reading = 64;  // clients that have not sent their line yet

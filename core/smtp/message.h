@@ -19,7 +19,7 @@ struct Envelope {
   std::string queue_id;                 // the MTA's, for the log
 };
 
-// Thread-compatible: one session reads at a time.
+// Immutable: any number of sessions may read at a time.
 class Message {
  public:
   virtual ~Message() = default;

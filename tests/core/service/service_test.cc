@@ -109,6 +109,38 @@ TEST_F(ServiceTest, AnswersARequest) {
   EXPECT_EQ(service_->Doors().front().accepted, 2u);
 }
 
+TEST_F(ServiceTest, ADoorOfAnotherProtocolGetsTheConnectionUnread) {
+  const auto open = [this](std::size_t workers, CallHandler handler) {
+    Door door = MakeDoor(std::move(handler));
+    door.workers = workers;
+    door.request_first = false;
+    door.format = [](const Reply& reply) {
+      return reply.word.empty() ? ""
+                                : "421 " + reply.rest.substr(0, 5) + "\r\n";
+    };
+    Open(std::move(door));
+  };
+  open(1, [](Call& call) {
+    EXPECT_TRUE(call.request.verb.empty());
+    EXPECT_EQ(call.peer.uid, getuid());
+    static_cast<void>(SendText(call.socket.get(), "220 hello\r\n", -1, Soon()));
+    EXPECT_EQ(WaitFor(call.socket.get(), false, -1, Soon()), Waited::kReadable);
+    const auto received = ReceiveNow(call.socket.get(), 100);
+    EXPECT_TRUE(received && received->octets == "LHLO x\r\n");
+    if (call.stop_fd < 0) throw std::runtime_error("cannot be stopped");
+    return Reply{};  // has said everything itself
+  });
+  EXPECT_EQ(SayRaw("LHLO x\r\n"), "220 hello\r\n");
+  service_.reset();
+  open(1, [](Call&) -> Reply { throw std::runtime_error("oh"); });
+  EXPECT_EQ(SayRaw(""), "421 4.3.0\r\n");
+  service_.reset();
+  open(0, [](Call&) { return Reply{}; });
+  EXPECT_EQ(SayRaw(""), "421 4.3.2\r\n");
+  service_->SetUsers("test", {});
+  EXPECT_EQ(SayRaw(""), "421 4.3.5\r\n");
+}
+
 TEST_F(ServiceTest, AStrangerIsToldAndNotGreeted) {
   Door door = MakeDoor(Echo());
   door.uids = {getuid() + 1};
