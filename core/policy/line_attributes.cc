@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "core/names/quoted.h"
+#include "core/policy/policy_words.h"
 #include "core/policy/tls_syntax.h"
 
 namespace postern {
@@ -12,15 +13,6 @@ namespace {
 
 constexpr std::size_t kLongestText = 512;
 constexpr std::size_t kLongestPath = 1024;
-
-constexpr std::array<LevelAlias, 6> kAliases{
-    LevelAlias{"no", Level::kNone},
-    LevelAlias{"preferred", Level::kMay},
-    LevelAlias{"required", Level::kEncrypt},
-    LevelAlias{"preferred-verify", Level::kVerify, true, OnFail::kDeliverClear},
-    LevelAlias{"required-verify", Level::kVerify, true},
-    LevelAlias{"required-verify-hosted", Level::kHosted},
-};
 
 // attribute=value is wrong; `right` says what would be right.
 Error Refuse(const LineWord& word, const std::string& right) {
@@ -238,13 +230,18 @@ Status SetAliasName(const LineWord& word, PolicyLine& line) {
 
 using Setter = Status (*)(const LineWord&, PolicyLine&);
 struct Attribute {
-  std::string_view name;
+  PolicyWord info;
   Setter set;
 };
 
 constexpr std::array kAttributes{
-    Attribute{"match", SetMatch},
-    Attribute{"cn",
+    Attribute{{"match", "NAMES",
+               "Names that count, joined by colons: the tokens below, names, "
+               "and .suffixes."},
+              SetMatch},
+    Attribute{{"cn", "never|no-san|always",
+               "Whether the common name counts: never (the default), where the "
+               "certificate has no DNS name, or always."},
               [](const LineWord& word, PolicyLine& line) {
                 return SetToken(
                     word,
@@ -252,77 +249,130 @@ constexpr std::array kAttributes{
                                CommonName::kAlways},
                     line.cn);
               }},
-    Attribute{"mx", SetMx},
-    Attribute{"servername", SetServername},
-    Attribute{"protocols",
+    Attribute{
+        {"mx", "NAMES",
+         "The MX hosts that the destination may have: names and .suffixes, "
+         "joined by colons. Others are refused (mx-not-allowed), and these "
+         "count as securely known. With route=, its hosts are compared, too."},
+        SetMx},
+    Attribute{{"servername", "NAME",
+               "The name sent as SNI. Default: the host's name, none for an "
+               "address."},
+              SetServername},
+    Attribute{{"protocols", "LIST",
+               "TLS versions as Postfix writes them: >=TLSv1.3, <=TLSv1.2, "
+               "!TLSv1.2, joined by colons. What is listed below TLS 1.2 has "
+               "no effect; a list that leaves nothing is refused."},
               [](const LineWord& word, PolicyLine& line) {
                 return SetTls<CanonicalProtocols>(word, line.protocols);
               }},
-    Attribute{"ciphers",
+    Attribute{{"ciphers", "high|medium",
+               "The grade of ciphers; high is the default."},
               [](const LineWord& word, PolicyLine& line) {
                 return SetTls<CanonicalCiphers>(word, line.ciphers);
               }},
-    Attribute{"exclude",
+    Attribute{{"exclude", "CIPHERS",
+               "OpenSSL's names of ciphers or classes, joined by colons, "
+               "without operators."},
               [](const LineWord& word, PolicyLine& line) {
                 return SetTls<CanonicalExclude>(word, line.exclude);
               }},
-    Attribute{"ca", SetCa},
-    Attribute{"crl", [](const LineWord& word,
-                        PolicyLine& line) { return SetPath(word, line.crl); }},
-    Attribute{"route", SetRoute},
-    Attribute{"wrapper",
+    Attribute{{"ca", "FILE|DIRECTORY|anchor:NAME",
+               "Trust these authorities and not the system's: a file, a hashed "
+               "directory, or an anchor that 'pin-admin anchor add' has kept."},
+              SetCa},
+    Attribute{{"crl", "FILE",
+               "A file of revocation lists. Where it cannot be used, the mail "
+               "waits."},
+              [](const LineWord& word, PolicyLine& line) {
+                return SetPath(word, line.crl);
+              }},
+    Attribute{{"route", "HOPS",
+               "The hops to go by, joined by commas: [host]:port, or a domain "
+               "(its MX hosts)."},
+              SetRoute},
+    Attribute{{"wrapper", "yes|no",
+               "yes: TLS from the first byte, without STARTTLS. It never falls "
+               "back to cleartext."},
               [](const LineWord& word, PolicyLine& line) {
                 return SetFlag(word, line.wrapper);
               }},
-    Attribute{"source", SetSource},
-    Attribute{"helo", SetHelo},
-    Attribute{"family",
+    Attribute{{"source", "ADDRESS", "The address to connect from."}, SetSource},
+    Attribute{{"helo", "NAME", "The name to say in EHLO, or an [address]."},
+              SetHelo},
+    Attribute{{"family", "any|ipv4|ipv6",
+               "The addresses to connect to; any is the default."},
               [](const LineWord& word, PolicyLine& line) {
                 return SetToken(
                     word,
                     std::array{Family::kAny, Family::kIpv4, Family::kIpv6},
                     line.family);
               }},
-    Attribute{"client-cert",
+    Attribute{{"client-cert", "FILE",
+               "The certificate to present, in PEM; with client-key=, which "
+               "may be the same file."},
               [](const LineWord& word, PolicyLine& line) {
                 return SetPath(word, line.client_cert);
               }},
-    Attribute{"client-key",
+    Attribute{{"client-key", "FILE", "The key of client-cert=, in PEM."},
               [](const LineWord& word, PolicyLine& line) {
                 return SetPath(word, line.client_key);
               }},
-    Attribute{"floor", SetFloor},
-    Attribute{"also", SetAlso},
-    Attribute{"on-fail",
-              [](const LineWord& word, PolicyLine& line) {
-                return SetToken(
-                    word,
-                    std::array{OnFail::kDefer, OnFail::kBounce,
-                               OnFail::kDeliver, OnFail::kDeliverClear},
-                    line.on_fail);
-              }},
-    Attribute{"until", SetUntil},
-    Attribute{"owner",
+    Attribute{{"floor", "LEVEL",
+               "At auto: the level where nothing is published: may (the "
+               "default), encrypt, verify, secure, hosted or fingerprint."},
+              SetFloor},
+    Attribute{{"also", "auto", "Published policies hold besides the level."},
+              SetAlso},
+    Attribute{
+        {"on-fail", "defer|bounce|deliver|deliver-clear",
+         "What to do when the policy says no: keep the mail (the default); "
+         "return it if every host gave a policy no; or, as a dry run, deliver "
+         "it over TLS all the same, or even in cleartext, recorded as failed."},
+        [](const LineWord& word, PolicyLine& line) {
+          return SetToken(word,
+                          std::array{OnFail::kDefer, OnFail::kBounce,
+                                     OnFail::kDeliver, OnFail::kDeliverClear},
+                          line.on_fail);
+        }},
+    Attribute{{"until", "DATE|TIME",
+               "The line ends then: 2027-01-31 (its first second in UTC) or "
+               "2027-01-31T18:00:00+01:00. It is an exception: what lies "
+               "beneath holds again. Refused where that would be weaker."},
+              SetUntil},
+    Attribute{{"owner", "TEXT", "Who answers for the line; for people."},
               [](const LineWord& word, PolicyLine& line) {
                 return SetText(word, line.owner);
               }},
-    Attribute{"note",
+    Attribute{{"note", "TEXT", "For people."},
               [](const LineWord& word, PolicyLine& line) {
                 return SetText(word, line.note);
               }},
-    Attribute{"alias", SetAliasName},
+    Attribute{{"alias", "WORD",
+               "Written by Postern where a line came as one of the aliases; "
+               "decides nothing."},
+              SetAliasName},
 };
+
+// alias= is ours to write, and stands last.
+constexpr auto kWords = [] {
+  std::array<PolicyWord, kAttributes.size() - 1> words{};
+  for (std::size_t i = 0; i < words.size(); ++i) words[i] = kAttributes[i].info;
+  return words;
+}();
+static_assert(kAttributes.back().info.word == "alias");
 
 std::string AttributeNames() {
   std::string names;
-  for (const Attribute& attribute : kAttributes) {
-    if (attribute.name == "alias") continue;  // we write it, nobody else
-    names += (names.empty() ? "" : ", ") + std::string(attribute.name) + "=";
+  for (const PolicyWord& attribute : kWords) {
+    names += (names.empty() ? "" : ", ") + std::string(attribute.word) + "=";
   }
   return names;
 }
 
 }  // namespace
+
+std::span<const PolicyWord> AttributeWords() { return kWords; }
 
 Status SetAttribute(const LineWord& word, PolicyLine& line) {
   if (!word.has_value) {
@@ -331,9 +381,9 @@ Status SetAttribute(const LineWord& word, PolicyLine& line) {
                      " is no attribute: after the level come " +
                      AttributeNames() + " each with its value"};
   }
-  const auto* const attribute =
-      std::find_if(kAttributes.begin(), kAttributes.end(),
-                   [&](const Attribute& a) { return a.name == word.name; });
+  const auto* const attribute = std::find_if(
+      kAttributes.begin(), kAttributes.end(),
+      [&](const Attribute& a) { return a.info.word == word.name; });
   if (attribute != kAttributes.end()) {
     if (word.value.empty()) return Refuse(word, "it has no value");
     return attribute->set(word, line);
@@ -344,23 +394,6 @@ Status SetAttribute(const LineWord& word, PolicyLine& line) {
   return Error{Reason::kPolicyInvalid, "there is no attribute " +
                                            Quoted(word.name) + ": there are " +
                                            AttributeNames()};
-}
-
-std::optional<LevelAlias> AliasFromWord(std::string_view word) {
-  const std::string lower = ToLowerAscii(word);
-  for (const LevelAlias& alias : kAliases) {
-    if (alias.word == lower) return alias;
-  }
-  return std::nullopt;
-}
-
-void ApplyAlias(const LevelAlias& alias, PolicyLine& line) {
-  line.level = alias.level;
-  line.alias = alias.word;
-  line.on_fail = alias.on_fail;
-  if (!alias.domain_or_ptr) return;
-  line.match = {MatchToken::kDomain, MatchToken::kPtr};
-  line.cn = CommonName::kAlways;
 }
 
 std::string_view ToString(CommonName cn) {
