@@ -93,8 +93,9 @@ AssembledGate::AssembledGate(const Settings& settings,
                              std::unique_ptr<UnboundResolver> resolver,
                              OwnIdentity own)
     : resolver_(std::move(resolver)),
+      cached_(*resolver_),
       store_(settings.snapshot),
-      router_(*resolver_, random_, std::move(own)) {}
+      router_(cached_, random_, std::move(own)) {}
 
 Result<std::unique_ptr<AssembledGate>> AssembledGate::Make(
     const Settings& settings, const Clock& clock) {
@@ -117,7 +118,7 @@ Result<std::unique_ptr<AssembledGate>> AssembledGate::Make(
     made->order_.push_back(source.get());
   }
   made->gate_ = std::make_unique<Gate>(
-      Gate::Parts{made->store_, *made->resolver_, made->router_, made->order_,
+      Gate::Parts{made->store_, made->cached_, made->router_, made->order_,
                   settings.leave_out, made->tls_, clock, helo->str(),
                   TimeoutsFrom(settings.timeouts)});
   return made;

@@ -10,6 +10,7 @@
 
 #include "core/clock/clock.h"
 #include "core/config/settings.h"
+#include "core/dns/cached_resolver.h"
 #include "core/dns/unbound_resolver.h"
 #include "core/gate/gate.h"
 #include "core/outcome/result.h"
@@ -35,7 +36,7 @@ class AssembledGate {
   AssembledGate& operator=(const AssembledGate&) = delete;
 
   Gate& gate() { return *gate_; }
-  Resolver& resolver() { return *resolver_; }
+  Resolver& resolver() { return cached_; }
   SnapshotStore& store() { return store_; }
   const TlsClient& tls() const { return tls_; }
 
@@ -44,6 +45,7 @@ class AssembledGate {
                 std::unique_ptr<UnboundResolver> resolver, OwnIdentity own);
 
   std::unique_ptr<UnboundResolver> resolver_;
+  CachedResolver cached_;
   SystemRandom random_;
   SnapshotStore store_;
   TlsClient tls_;

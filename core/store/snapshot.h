@@ -55,7 +55,10 @@ Result<SnapshotInfo> VerifySnapshot(const std::string& path);
 // Thread-safe. Opens nothing before the first question and needs no reload.
 class SnapshotStore final : public PolicyStore {
  public:
-  explicit SnapshotStore(std::string path);
+  // Rows read last are kept in memory, each generation's own, `rows_kept` of
+  // them at most; whether the file is still the published one is looked up at
+  // every question all the same.
+  explicit SnapshotStore(std::string path, std::size_t rows_kept = 4096);
   ~SnapshotStore() override;
 
   Result<std::optional<PolicyRow>> Find(const PolicyKey& key) override;

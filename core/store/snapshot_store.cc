@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <mutex>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -36,8 +37,9 @@ Result<Identity> IdentityAt(const std::string& path) {
   return IdentityOf(status);
 }
 
-// One published file and the connections to it. Holds the file open by itself,
-// so that no later file can get the same inode number.
+// One published file, the connections to it and the rows last read from it.
+// Holds the file open by itself, so that no later file can get the same inode
+// number.
 class OpenSnapshot {
  public:
   static Result<std::shared_ptr<OpenSnapshot>> Open(const std::string& path) {
@@ -62,6 +64,22 @@ class OpenSnapshot {
   ~OpenSnapshot() { close(fd_); }
   OpenSnapshot(const OpenSnapshot&) = delete;
   OpenSnapshot& operator=(const OpenSnapshot&) = delete;
+
+  // Rows, and proven absences, that were read before: this file never changes.
+  // Nothing: it has to be read.
+  std::optional<std::optional<PolicyRow>> Remembered(const std::string& key) {
+    const std::lock_guard lock(mutex_);
+    const auto found = rows_.find(key);
+    if (found == rows_.end()) return std::nullopt;
+    return found->second;
+  }
+
+  void Remember(const std::string& key, const std::optional<PolicyRow>& row,
+                std::size_t most) {
+    const std::lock_guard lock(mutex_);
+    if (rows_.size() >= most) rows_.clear();
+    if (rows_.size() < most) rows_.emplace(key, row);
+  }
 
   const Identity& identity() const { return identity_; }
   const SnapshotInfo& info() const { return info_; }
@@ -106,27 +124,32 @@ class OpenSnapshot {
   SnapshotInfo info_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<SnapshotFile>> idle_;
+  std::unordered_map<std::string, std::optional<PolicyRow>> rows_;
 };
 
 }  // namespace
 
 class SnapshotStore::Impl {
  public:
-  explicit Impl(std::string path) : path_(std::move(path)) {}
+  Impl(std::string path, std::size_t rows_kept)
+      : path_(std::move(path)), rows_kept_(rows_kept) {}
 
   Result<std::optional<PolicyRow>> Find(const PolicyKey& key) {
     constexpr int kAttempts = 5;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
       const auto generation = Current();
       if (!generation) return generation.error();
+      if (auto row = (*generation)->Remembered(key.str())) return *row;
       Result<std::unique_ptr<SnapshotFile>> file = (*generation)->Take();
       if (!file) return Failed(*generation, file.error());
       if (*file == nullptr) continue;
       Result<std::optional<std::string>> body = (*file)->Find(key.str());
       if (!body) return Failed(*generation, body.error());
       (*generation)->GiveBack(*std::move(file));
-      if (!*body) return std::optional<PolicyRow>();
-      return Parse(key, **body);
+      Result<std::optional<PolicyRow>> row =
+          *body ? Parse(key, **body) : std::optional<PolicyRow>();
+      if (row) (*generation)->Remember(key.str(), *row, rows_kept_);
+      return row;
     }
     return StoreError(path_ + ": replaced too often to be read");
   }
@@ -174,12 +197,13 @@ class SnapshotStore::Impl {
   }
 
   const std::string path_;
+  const std::size_t rows_kept_;
   std::mutex mutex_;
   Shared current_;
 };
 
-SnapshotStore::SnapshotStore(std::string path)
-    : impl_(std::make_unique<Impl>(std::move(path))) {}
+SnapshotStore::SnapshotStore(std::string path, std::size_t rows_kept)
+    : impl_(std::make_unique<Impl>(std::move(path), rows_kept)) {}
 
 SnapshotStore::~SnapshotStore() = default;
 

@@ -49,9 +49,8 @@ struct StateWriter::Statements {
         " last_seen=max(last_seen,excluded.last_seen),"
         " count=count+excluded.count");
     if (!observation) return observation.error();
-    return std::make_unique<Statements>(Statements{*std::move(certificate),
-                                                   *std::move(verdict),
-                                                   *std::move(observation)});
+    return std::make_unique<Statements>(Statements{
+        *std::move(certificate), *std::move(verdict), *std::move(observation)});
   }
 
   Statement certificate, verdict, observation;

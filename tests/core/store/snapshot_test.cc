@@ -86,6 +86,23 @@ TEST_F(SnapshotTest, AnswersWhatWasPublishedAndProvesWhatIsAbsent) {
   }
 }
 
+TEST_F(SnapshotTest, RowsKeptInMemoryAreBoundedAndAnswerAlike) {
+  const auto author = Make();
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_EQ(Try(*author, {Set("d" + std::to_string(i) + ".example secure")}),
+              "ok");
+  }
+  PublishNow(*author);
+  SnapshotStore few(snapshot_path(), 3), none(snapshot_path(), 0);
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 25; ++i) {
+      const std::string key = "d" + std::to_string(i) + ".example";
+      EXPECT_EQ(Answer(few, key), Answer(none, key));
+    }
+  }
+  EXPECT_EQ(Answer(few, "d24.example"), "absent");
+}
+
 TEST_F(SnapshotTest, ACommitIsInForceOnceItIsPublished) {
   const auto author = Make();
   PublishNow(*author);
