@@ -13,40 +13,12 @@
 #include "core/audit/audit_log.h"
 #include "core/config/command_line.h"
 #include "posternd/daemon.h"
+#include "posternd/program_spec.h"
 
 namespace postern {
 namespace {
 
 constexpr int kGood = 0, kFailed = 1, kUsage = 2;
-
-CommandSpec Spec() {
-  CommandSpec spec;
-  spec.name = "";
-  spec.summary = "The service that holds outbound mail to its policies.";
-  spec.text =
-      "Runs until SIGTERM; SIGHUP reads the configuration again. Needs no "
-      "privileges and refuses to run as root.";
-  spec.options = {
-      {.name = "config",
-       .letter = 'c',
-       .value = "FILE",
-       .help = "The configuration.",
-       .standard = "/etc/postern/postern.conf"},
-      {.name = "set",
-       .value = "NAME=VALUE",
-       .help = "Overrides an option of the configuration.",
-       .repeatable = true},
-      {.name = "foreground",
-       .value = "",
-       .help = "Copies the log to standard error."},
-      {.name = "allow-root",
-       .value = "",
-       .help = "Runs even as root: for laboratories."},
-      {.name = "version", .value = "", .help = "Prints the version."},
-  };
-  spec.example = "posternd --foreground --config /etc/postern/postern.conf";
-  return spec;
-}
 
 // Files of ours are nobody else's, memory is never written to disk by a crash,
 // and as many descriptors as we may have.
@@ -90,7 +62,7 @@ int Serve(const ParsedCommand& args) {
 }
 
 int Main(const std::vector<std::string>& words) {
-  const CommandSpec spec = Spec();
+  const CommandSpec spec = PosterndSpec();
   const Result<ParsedCommand> args = ParseCommand(spec, {}, words);
   if (!args) {
     return Complain(args.error().detail() + "\nTry 'posternd --help'.", kUsage);
