@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -45,6 +46,7 @@ std::vector<std::string> NeedingRestart(const Settings& old,
     if (changed) names.push_back(std::string(name) + ": needs a restart");
   };
   note(old.worker_threads != now.worker_threads, "worker-threads");
+  note(old.lmtp_connections != now.lmtp_connections, "lmtp-connections");
   note(old.state_store != now.state_store, "state");
   note(old.verdict_retention != now.verdict_retention, "verdict-retention");
   note(old.observation_retention != now.observation_retention,
@@ -120,10 +122,13 @@ Status Daemon::Start() {
 // connection at a time; without descriptors it is deferred.
 void Daemon::CheckDescriptors(const Settings& settings) const {
   rlimit files{};
-  const std::size_t wanted = 8 * std::size_t{settings.worker_threads} + 200;
+  const std::size_t hands =
+      std::size_t{settings.worker_threads} + settings.lmtp_connections;
+  const std::size_t wanted = 8 * hands + 200;
   if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= wanted) return;
   log_.Warning("only " + std::to_string(files.rlim_cur) +
-               " file descriptors (LimitNOFILE=); worker-threads would need " +
+               " file descriptors (LimitNOFILE=); worker-threads and "
+               "lmtp-connections would need " +
                std::to_string(wanted));
 }
 
@@ -160,6 +165,9 @@ Result<std::vector<Door>> Daemon::OpenDoors(const Settings& settings) {
   pipe->max_reading = std::max<std::size_t>(64, settings.worker_threads);
   pipe->handler = [this](Call& call) { return Deliver(call); };
 
+  Result<std::optional<Door>> lmtp = OpenLmtpDoor(settings, *inherited);
+  if (!lmtp) return lmtp.error();
+
   Result<Door> query = OpenDoor(settings, "query", *inherited);
   if (!query) return query.error();
   query->workers = kQueryWorkers;
@@ -173,8 +181,31 @@ Result<std::vector<Door>> Daemon::OpenDoors(const Settings& settings) {
   }
   std::vector<Door> doors;
   doors.push_back(*std::move(pipe));
+  if (*lmtp) doors.push_back(**std::move(lmtp));
   doors.push_back(*std::move(query));
   return doors;
+}
+
+Result<std::optional<Door>> Daemon::OpenLmtpDoor(
+    const Settings& settings, std::vector<InheritedSocket>& inherited) {
+  const DoorSettings* wanted = settings.door("lmtp");
+  if (wanted == nullptr || wanted->path.empty()) return std::optional<Door>();
+  const std::filesystem::path directory =
+      std::filesystem::path(wanted->path).parent_path();
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(directory, ignored)) {
+    log_.Warning("no door for lmtp(8): there is no " + directory.string() +
+                 " (door-lmtp)");
+    return std::optional<Door>();
+  }
+  Result<Door> door = OpenDoor(settings, "lmtp", inherited);
+  if (!door) return door.error();
+  door->request_first = false;
+  door->format = FormatLmtpReply;
+  door->workers = settings.lmtp_connections;
+  door->queue = settings.lmtp_connections / 4;
+  door->handler = [this](Call& call) { return ServeLmtp(call); };
+  return std::optional<Door>(*std::move(door));
 }
 
 // systemd's socket where it made one at the door's path, otherwise our own.
@@ -214,6 +245,22 @@ std::shared_ptr<const Engine> Daemon::engine() const {
   return engine_;
 }
 
+Reply Daemon::ServeLmtp(Call& call) {
+  return engine()->ServeLmtp(call, [this](const RecipientResult& result) {
+    switch (result.outcome) {
+      case RecipientResult::Outcome::kDelivered:
+        ++delivered_;
+        break;
+      case RecipientResult::Outcome::kBounced:
+        ++bounced_;
+        break;
+      case RecipientResult::Outcome::kDeferred:
+        ++deferred_;
+        break;
+    }
+  });
+}
+
 Reply Daemon::Deliver(Call& call) {
   Reply reply = engine()->Deliver(call);
   if (reply.word == "delivered") {
@@ -238,7 +285,12 @@ Result<std::vector<std::string>> Daemon::Reload() {
   auto made = Engine::Make(*settings, {*sink_, clock_, controls_});
   if (!made) return made.error();
   std::vector<std::pair<std::string, std::vector<uid_t>>> users;
+  const std::vector<DoorStatus> open = service_->Doors();
   for (const DoorSettings& door : settings->doors) {
+    const bool is_open = std::any_of(
+        open.begin(), open.end(),
+        [&](const DoorStatus& status) { return status.name == door.name; });
+    if (!is_open) continue;
     Result<std::vector<uid_t>> uids = ResolveUsers(door.users);
     if (!uids) return uids.error();
     users.emplace_back(door.name, *std::move(uids));

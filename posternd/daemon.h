@@ -53,6 +53,9 @@ class Daemon {
   Result<std::vector<Door>> OpenDoors(const Settings& settings);
   Result<Door> OpenDoor(const Settings& settings, const std::string& name,
                         std::vector<InheritedSocket>& inherited);
+  // Nothing where there is no Postfix to serve.
+  Result<std::optional<Door>> OpenLmtpDoor(
+      const Settings& settings, std::vector<InheritedSocket>& inherited);
   void CheckDescriptors(const Settings& settings) const;
   void OpenStateStore(const Settings& settings);
   Result<std::vector<std::string>> Reload();
@@ -60,6 +63,7 @@ class Daemon {
 
   std::shared_ptr<const Engine> engine() const;
   Reply Deliver(Call& call);
+  Reply ServeLmtp(Call& call);
   std::string StatusJson() const;
   bool MayControl(const PeerCredentials& peer) const;
 

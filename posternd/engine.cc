@@ -4,8 +4,19 @@
 
 namespace postern {
 
+namespace {
+
+LmtpDoor::Limits LmtpLimits(const Settings& settings) {
+  LmtpDoor::Limits limits;
+  limits.until_dot = settings.timeouts.total - settings.timeouts.dot_reply;
+  limits.message = settings.max_message_size;
+  return limits;
+}
+
+}  // namespace
+
 Engine::Engine(const Settings& settings, std::unique_ptr<AssembledGate> gate,
-               Surroundings around)
+               const Domain& own_name, Surroundings around)
     : settings_(settings),
       gate_(std::move(gate)),
       delivery_(gate_->gate(), around.sink, around.clock),
@@ -17,14 +28,22 @@ Engine::Engine(const Settings& settings, std::unique_ptr<AssembledGate> gate,
             return delivery_.Deliver(request, message, deadline);
           },
           spool_, settings.timeouts.total - settings.timeouts.dot_reply),
+      lmtp_(
+          [this](const DeliveryRequest& request, const Message& message,
+                 Deadline deadline) {
+            return delivery_.Deliver(request, message, deadline);
+          },
+          spool_, random_, own_name.str(), LmtpLimits(settings)),
       query_(gate_->gate(), around.controls, settings.timeouts.probe) {}
 
 Result<std::shared_ptr<const Engine>> Engine::Make(const Settings& settings,
                                                    Surroundings around) {
   auto gate = AssembledGate::Make(settings, around.clock);
   if (!gate) return gate.error();
+  const Result<Domain> own_name = HeloName(settings);
+  if (!own_name) return own_name.error();
   std::shared_ptr<const Engine> engine(
-      new Engine(settings, *std::move(gate), around));
+      new Engine(settings, *std::move(gate), *own_name, around));
   // Better an error now than every mail deferred later.
   const Status spool = engine->spool_.Check();
   if (!spool) return spool.error();

@@ -15,6 +15,7 @@
 #include "core/outcome/result.h"
 #include "posternd/assembled_gate.h"
 #include "posternd/query_door.h"
+#include "postfix-transport/lmtp_door.h"
 #include "postfix-transport/pipe_door.h"
 
 namespace postern {
@@ -39,17 +40,22 @@ class Engine {
   std::uint64_t spool_octets() const { return spool_.used(); }
 
   Reply Deliver(Call& call) const { return pipe_.Handle(call); }
+  Reply ServeLmtp(Call& call, const LmtpDoor::OnResult& on_result) const {
+    return lmtp_.Serve(call, on_result);
+  }
   Reply Answer(const Call& call) const { return query_.Handle(call); }
 
  private:
   Engine(const Settings& settings, std::unique_ptr<AssembledGate> gate,
-         Surroundings around);
+         const Domain& own_name, Surroundings around);
 
   const Settings settings_;
   const std::unique_ptr<AssembledGate> gate_;
   mutable Delivery delivery_;
   mutable Spool spool_;
+  mutable SystemRandom random_;
   const PipeDoor pipe_;
+  const LmtpDoor lmtp_;
   const QueryDoor query_;
 };
 

@@ -85,7 +85,7 @@ Status AddOverrides(Given& given, std::span<const std::string> overrides) {
 
 Status CheckTogether(Settings& settings) {
   for (DoorSettings& door : settings.doors) {
-    if (!door.path.starts_with('/')) {
+    if (!door.path.empty() && !door.path.starts_with('/')) {
       door.path = settings.socket_directory + "/" + door.path;
     }
   }

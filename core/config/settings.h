@@ -24,8 +24,8 @@ namespace postern {
 
 // A unix socket of the service, and who may talk to it.
 struct DoorSettings {
-  std::string name;  // "pipe", "query"
-  std::string path;
+  std::string name;                // "pipe", "lmtp", "query"
+  std::string path;                // empty: the door is left out
   std::vector<std::string> users;  // names or numbers; see ResolveUsers()
 };
 
@@ -59,7 +59,7 @@ struct Settings {
   std::vector<IpAddress> own_addresses;
   bool probe_private_addresses = false;
 
-  unsigned worker_threads = 0;
+  unsigned worker_threads = 0, lmtp_connections = 0;
   std::size_t max_message_size = 0, spool_limit = 0;  // octets
   TimeoutSettings timeouts;
   std::chrono::hours verdict_retention{}, observation_retention{};

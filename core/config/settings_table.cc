@@ -86,10 +86,11 @@ Status SetRetention(Settings& settings, Values values) {
   return {};
 }
 
-Status SetThreads(Settings& settings, Values values) {
+template <auto kField>
+Status SetCountOf(Settings& settings, Values values) {
   const Result<std::size_t> value = ParseCount(One(values), 1, 10'000);
   if (!value) return value.error();
-  settings.worker_threads = static_cast<unsigned>(*value);
+  settings.*kField = static_cast<unsigned>(*value);
   return {};
 }
 
@@ -116,6 +117,13 @@ Status SetDoorPath(Settings& settings, std::string_view name, Values values) {
   if (One(values).empty()) {
     return Error(Reason::kRequestInvalid, "must not be empty");
   }
+  DoorNamed(settings, name).path = One(values);
+  return {};
+}
+
+// A door that may be left out: without a path it is not opened.
+Status SetOptionalDoorPath(Settings& settings, std::string_view name,
+                           Values values) {
   DoorNamed(settings, name).path = One(values);
   return {};
 }
@@ -157,6 +165,20 @@ constexpr std::array kRows{
                 "Who may hand over mail there: names or numbers. It is the "
                 "user= of the pipe transport."},
                [](S& s, Values v) { return SetDoorUsers(s, "pipe", v); }},
+    SettingRow{
+        {"door-lmtp", "/var/spool/postfix/postern/lmtp", "NAME",
+         "The socket of Postfix's lmtp(8), likewise; below Postfix's "
+         "queue directory, for lmtp(8) may be chrooted there. Not opened "
+         "where its directory does not exist, or if it is left empty."},
+        [](S& s, Values v) { return SetOptionalDoorPath(s, "lmtp", v); }},
+    SettingRow{{"lmtp-users", "postfix", "USERS",
+                "Who may hand over mail there: Postfix's mail_owner."},
+               [](S& s, Values v) { return SetDoorUsers(s, "lmtp", v); }},
+    SettingRow{
+        {"lmtp-connections", "100", "NUMBER",
+         "Connections of lmtp(8) at a time; some more may wait. Not below "
+         "the process limit of the transport in master.cf."},
+        SetCountOf<&S::lmtp_connections>},
     SettingRow{{"door-query", "query", "NAME",
                 "The socket of explain, probe and check."},
                [](S& s, Values v) { return SetDoorPath(s, "query", v); }},
@@ -174,9 +196,9 @@ constexpr std::array kRows{
                 "own limit."},
                SetSize<&S::max_message_size>},
     SettingRow{{"worker-threads", "100", "NUMBER",
-                "Deliveries at a time. Not below the MTA's process limit for "
-                "the transport."},
-               SetThreads},
+                "Deliveries at a time through door-pipe. Not below the MTA's "
+                "process limit for the transport."},
+               SetCountOf<&S::worker_threads>},
     SettingRow{{"verifiers", "pin webpki", "NAMES",
                 "The verifiers in use, in the order in which they are asked; "
                 "'pin-admin plugins' lists them. A level that needs another "

@@ -73,6 +73,49 @@ TEST_F(PosterndTest, AnswersAndStopsCleanly) {
   EXPECT_FALSE(std::filesystem::exists(directory_ + "/query"));
 }
 
+TEST_F(PosterndTest, TheLmtpDoorIsThereOrLeftOutAndSaysSo) {
+  const auto greeted = [this] {
+    const auto fd = ConnectUnix(directory_ + "/lmtp", Soon());
+    if (!fd) return std::string("none");
+    if (WaitFor(fd->get(), false, -1, Soon()) != Waited::kReadable) {
+      return std::string("silence");
+    }
+    const auto received = ReceiveNow(fd->get(), 1000);
+    return received ? received->octets : received.error().ToString();
+  };
+  const auto stop = [this] {
+    kill(child_, SIGTERM);
+    EXPECT_THAT(Notified(), StartsWith("STOPPING=1"));
+    EXPECT_EQ(Wait(), 0);
+  };
+  StartGood();
+  EXPECT_THAT(greeted(), StartsWith("220 mta.sender.test LMTP"));
+  EXPECT_THAT(Ask({"status", {}}).rest, HasSubstr("\"name\":\"lmtp\""));
+  EXPECT_EQ(Ask({"reload", {}}).word, "ok");
+  stop();
+  EXPECT_FALSE(std::filesystem::exists(directory_ + "/lmtp"));
+
+  // Nobody who does not exist is asked for where there is no door.
+  lines_["lmtp-users"] = "no-such-user-here";
+  lines_["door-lmtp"] = directory_ + "/no-postfix-here/lmtp";
+  StartGood();
+  EXPECT_EQ(Ask({"reload", {}}).word, "ok");
+  EXPECT_EQ(Ask({"status", {}}).rest.find("\"lmtp\""), std::string::npos);
+  stop();
+  EXPECT_THAT(ReadToEnd(stderr_.get()), HasSubstr("no-postfix-here"));
+
+  lines_["door-lmtp"] = "";
+  StartGood();
+  EXPECT_EQ(greeted(), "none");
+  stop();
+
+  lines_["door-lmtp"] = "lmtp";
+  WriteConfig();
+  Launch();
+  EXPECT_THAT(ReadToEnd(stderr_.get()), HasSubstr("no-such-user-here"));
+  EXPECT_EQ(Wait(), 1);
+}
+
 TEST_F(PosterndTest, WithoutAPublishedPolicyMailIsDeferred) {
   StartGood();
   int ends[2];

@@ -61,6 +61,9 @@ class RunningPosternd : public testing::Test {
               {"dns-forwarders", "127.0.0.1@9"},
               {"pipe-users", std::to_string(getuid())},
               {"query-users", std::to_string(getuid())},
+              {"door-lmtp", "lmtp"},
+              {"lmtp-users", std::to_string(getuid())},
+              {"lmtp-connections", "2"},
               {"worker-threads", "2"}};
     notify_ = OwnedFd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};

@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+AGENTS = ("pipe", "lmtp", "smtp", "tlsproxy")
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -57,7 +58,7 @@ def parties(sender: int, receiver: int, posternd: int) -> dict[str, float]:
             spent["DNS"] += process.own
         elif under(pid, receiver):
             spent["receiver"] += process.own + process.waited
-        elif under(pid, sender) and process.name in ("pipe", "smtp"):
+        elif under(pid, sender) and process.name in AGENTS:
             spent["agent"] += process.own
             spent["program"] += process.waited
         elif under(pid, sender):

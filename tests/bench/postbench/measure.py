@@ -60,10 +60,13 @@ def run(setting: Setting, way: str, count: int) -> Run:
     if sent != count:
         wrong = next(x for x in sender.lines if to in x and b" status=sent " not in x)
         raise BenchError(f"{way}: {count - sent} of {count} were not sent: {wrong.decode()}")
-    if way != "nothing":  # each over TLS, on a connection of its own
+    if way == "reuse":  # several of them on a connection
+        logs.until(lambda: receiver.count(b": client=") >= count, 30,
+                   f"the receiver saw {count} messages by {way}")
+    elif way != "nothing":  # each over TLS, on a connection of its own
         logs.until(lambda: receiver.count(b" starttls=1 ", b" data=1 ") >= count, 30,
                    f"the receiver saw {count} messages by {way}")
-    if way == "direct" and sender.count(b"status=sent", b"relay=mx.bench.test") != count:
+    if way in ("direct", "reuse") and sender.count(b"status=sent", b"relay=mx.bench.test") != count:
         raise BenchError("smtp(8) sent elsewhere")
     return Run(count / took, {k: 1000 * (after[k] - before[k]) / count for k in after},
                (later[0] - machine[0]) / (later[1] - machine[1]))
@@ -88,13 +91,14 @@ def show(runs: dict[str, list[Run]]) -> None:
         return f"{median(a.rate / b.rate for a, b in zip(runs[way], runs[other])):.2f}"
 
     print("\nMedians of the rounds; the ratios are medians of each round's ratio.\n")
-    table(["way", "messages/s", "lowest-highest", "to smtp(8)", "to nothing", "cores busy"],
+    table(["way", "messages/s", "lowest-highest", "to smtp(8)", "to its reuse", "to nothing",
+           "cores busy"],
           [[WAYS[way], f"{median(r.rate for r in done):.0f}",
             f"{min(r.rate for r in done):.0f}-{max(r.rate for r in done):.0f}",
-            ratio(way, "direct"), ratio(way, "nothing"),
+            ratio(way, "direct"), ratio(way, "reuse"), ratio(way, "nothing"),
             f"{median(r.busy for r in done):.0%}"] for way, done in runs.items()])
     print("\nCPU milliseconds a message, by who spends them "
-          "(agent: pipe(8) or smtp(8); program: what pipe(8) starts):\n")
+          "(agent: pipe(8), lmtp(8), smtp(8) with tlsproxy(8); program: what pipe(8) starts):\n")
     names = list(next(iter(runs.values()))[0].spent)
     table(["way"] + names + ["sum"],
           [[way] + [f"{median(r.spent[n] for r in done):.2f}" for n in names]
@@ -105,7 +109,7 @@ def show(runs: dict[str, list[Run]]) -> None:
 def parse(arguments: list[str]) -> argparse.Namespace:
     options = argparse.ArgumentParser(
         prog="tests/bench/messages",
-        description="Measures messages a second through a real Postfix by three ways, in turn.")
+        description="Measures messages a second through a real Postfix by several ways, in turn.")
     options.add_argument("--bin-dir", default=str(TOP / "build/release"), type=Path,
                          help="the build with Postern's programs (default: %(default)s)")
     options.add_argument("--messages", type=int, default=300, metavar="N",

@@ -1,4 +1,4 @@
-"""One sender, one receiver, and three ways from the one to the other.
+"""One sender, one receiver, and the ways from the one to the other.
 
 The receiver is a real Postfix that presents a self-signed certificate, whose key
 the sender's side has pinned. It throws away what it took.
@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from postlab import product, space
+from postlab.adapters.postfix_lmtp import OPTIONS as LMTP_OPTIONS
 from postlab.adapters.postfix_pipe import ARGUMENTS
 from postlab.dns import Tree
 from postlab.pki import Pki, spki_sha256
@@ -18,7 +19,9 @@ from postlab.smtp_submit import Submitter
 HOST, ADDRESS = "mx.bench.test", "198.18.9.1"
 PORT = 2525
 WAYS = {"postern": "pipe(8), postern-transport, posternd",
+        "lmtp": "lmtp(8), posternd",
         "direct": "smtp(8), level fingerprint",
+        "reuse": "smtp(8), the same, its own reuse (tlsproxy)",
         "nothing": "pipe(8), a program that does nothing"}
 
 
@@ -53,6 +56,7 @@ class Setting:
         author.parent.mkdir(mode=0o700)
         lines = product.settings(SimpleNamespace(tree=self.tree, pki=self.pki))
         lines["worker-threads"] = str(max(32, self.limit + 4))
+        lines["lmtp-connections"] = lines["worker-threads"]
         return product.Service("bench", self.home / "postern", self.programs, author, lines)
 
     def start(self) -> None:
@@ -83,17 +87,23 @@ class Setting:
         admin = product.Admin(self.programs["pin-admin"], self.service.config)
         admin.must("init")
         policy = self.home / "policy.txt"
-        policy.write_text(f"{domain('postern')} fingerprint\n* may\n", encoding="ascii")
+        ours = ("postern", "lmtp")
+        policy.write_text("".join(f"{domain(way)} fingerprint\n" for way in ours) + "* may\n",
+                          encoding="ascii")
         admin.must("policy", "apply", str(policy), "--yes")
-        admin.must("pin", "add", domain("postern"), "--kind", "spki", "--role", "active",
-                   "--label", "bench", "--digest", self.pin)
+        for way in ours:
+            admin.must("pin", "add", domain(way), "--kind", "spki", "--role", "active",
+                       "--label", "bench", "--digest", self.pin)
         self.service.start()
 
     def _start_sender(self) -> None:
         table, tls = self.home / "transport", self.home / "tls-policy"
-        table.write_text("".join(f"{domain(way)} {way}:\n" for way in WAYS), encoding="ascii")
+        door = f"unix:{self.service.doors['lmtp']}"
+        table.write_text("".join(f"{domain(way)} {way}:{door if way == 'lmtp' else ''}\n"
+                                 for way in WAYS), encoding="ascii")
         match = ":".join(self.pin[i:i + 2] for i in range(0, len(self.pin), 2))
-        tls.write_text(f"{domain('direct')} fingerprint match={match}\n", encoding="ascii")
+        tls.write_text("".join(f"{domain(way)} fingerprint match={match}\n"
+                               for way in ("direct", "reuse")), encoding="ascii")
         settings = {
             "myhostname": "mta.sender.test", "mydestination": "",
             "transport_maps": f"texthash:{table}",
@@ -119,7 +129,12 @@ class Setting:
             settings, f"127.0.0.1:{PORT} inet n - n - - smtpd\n"
             + pipe.format("postern", self.limit, client)
             + pipe.format("nothing", self.limit, self.programs["nothing"])
-            + f"direct unix - - n - {self.limit} smtp\n")
+            + f"direct unix - - n - {self.limit} smtp\n"
+            + f"reuse unix - - n - {self.limit} smtp\n"
+              "  -o smtp_connection_cache_on_demand=yes -o smtp_tls_connection_reuse=yes\n"
+              "tlsproxy unix - - n - 0 tlsproxy\n"
+            + f"lmtp unix - - n - {self.limit} lmtp\n"
+            + "".join(f"  -o {key}={value}\n" for key, value in LMTP_OPTIONS.items()))
         self.sender.start()
 
     def load(self, way: str, count: int) -> None:

@@ -66,3 +66,45 @@ class FakeDoor:
     def close(self) -> None:
         self.socket.close()
         self.path.unlink(missing_ok=True)
+
+
+class FakeLmtpDoor(FakeDoor):
+    """An LMTP server with room for every mail, but for what its script says.
+
+    The script's keys are "greeting", verbs and "dot"; a value is octets to say
+    instead, None for silence, "close" to hang up.
+    """
+
+    USUAL = {"greeting": b"220 mta.sender.test LMTP\r\n",
+             "LHLO": b"250-mta.sender.test\r\n250 PIPELINING\r\n",
+             "DATA": b"354 go ahead\r\n", "dot": b"250 2.0.0 taken\r\n"}
+
+    def __init__(self, path: Path, script: dict):
+        self.script = script
+        super().__init__(path)
+
+    def _serve(self, client: socket.socket) -> None:
+        with client:
+            client.settimeout(60)
+            try:
+                self._say(client, "greeting")
+                with client.makefile("rb") as lines:
+                    for line in lines:
+                        verb = line.split()[0].decode().upper()
+                        self._say(client, verb)
+                        if verb == "DATA":
+                            while lines.readline() not in (b".\r\n", b""):
+                                pass
+                            self._say(client, "dot")
+            except (OSError, EOFError):
+                pass
+
+    def _say(self, client: socket.socket, what: str) -> None:
+        words = self.script.get(what, self.USUAL.get(what, b"250 2.0.0 ok\r\n"))
+        while words is None and client.recv(4096):
+            pass
+        if words is None or words == "close":
+            raise EOFError
+        client.sendall(words)
+        if not words.endswith(b"\n"):
+            raise EOFError

@@ -9,6 +9,7 @@ must say of the attempt, mends, and ends; then the message has to arrive.
 import os
 import shutil
 import signal
+import socket
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +17,13 @@ from typing import Callable
 
 from . import judge, logs, messages, snapshot_faults
 from .adapters.postfix_pipe import ARGUMENTS, Transport
-from .doors import GREETING, FakeDoor
+from .doors import GREETING, FakeDoor, FakeLmtpDoor
 from .scenarios import Expect, row_of
 
 DOMAIN = "row20.test"
 PATIENCE = 90
 BUDGET = "--budget-ms 10000"
+IMPATIENT = {"pipe": BUDGET, "lmtp": "lmtp_lhlo_timeout=3s lmtp_data_done_timeout=5s"}
 
 
 @dataclass
@@ -30,9 +32,11 @@ class Fault:
     id: str
     title: str
     breaks: Callable
-    options: str = ""                # of postern-transport, besides --socket
+    options: str = ""                # of postern-transport besides --socket, or of lmtp(8)
     arguments: str = ARGUMENTS
     recipient_limit: int = 1
+    impatient: bool = False          # the client gives up after seconds
+    silent: bool = False             # the MTA keeps the message without a word of the attempt
     domain: str = DOMAIN
     expect: Expect = field(default_factory=lambda: Expect("deferred"))
     mended: Expect = field(default_factory=lambda: Expect(seen="message"))
@@ -62,7 +66,7 @@ class Scene:
         self.service = self.lab.make_service(f"fault-{self.fault.id}",
                                              **{"worker-threads": "8"} | settings)
         self.restore_snapshot()
-        self.point_at(self.service.pipe)
+        self.point_at(self.service.doors[self.lab.world.sender.door])
         return self.service
 
     def restore_snapshot(self) -> None:
@@ -80,7 +84,7 @@ class Scene:
 
     def mend(self) -> None:
         """The client finds the lab's own, healthy service."""
-        self.point_at(self.lab.service.pipe)
+        self.point_at(self.lab.service.doors[self.lab.world.sender.door])
 
     def wait_for_data(self) -> None:
         """Until the holding receiver has been sent DATA and keeps its 354 back."""
@@ -94,17 +98,10 @@ class Scene:
         (self.lab.world.receivers.release / hold).touch()
 
     def client_pid(self) -> int:
-        """The process of postern-transport that has our message."""
-        def find():
-            for entry in Path("/proc").iterdir():
-                try:
-                    words = (entry / "cmdline").read_bytes().split(b"\0")
-                except OSError:
-                    continue
-                if self.queue_id.encode() in words and b"postern-transport" in words[0]:
-                    return int(entry.name)
-            return 0
-        return logs.until(find, 10, "postern-transport runs")
+        """The process under the MTA that has our message."""
+        return logs.until(
+            lambda: self.lab.world.sender.process_of(f"fault{self.fault.id}", self.queue_id),
+            10, "the client runs")
 
 
 # Faults of the door: a FakeDoor, then the real one.
@@ -120,21 +117,33 @@ def fake(greeting=GREETING, reply=b""):
     return breaks
 
 
+def fake_lmtp(**script):
+    def breaks(scene):
+        door = FakeLmtpDoor(scene.door, script)
+        yield
+        problem = [] if door.calls else ["the client never came to the door"]
+        door.close()
+        scene.mend()
+        return problem
+    return breaks
+
+
 def no_socket(scene):
     yield
     scene.mend()
 
 
 def nobody_listens(scene):
-    door = FakeDoor(scene.door)
-    door.socket.close()
-    yield
+    with socket.socket(socket.AF_UNIX) as left_over:
+        left_over.bind(str(scene.door))
+        scene.door.chmod(0o666)
+        yield
     scene.mend()
 
 
 def not_allowed(scene):
     """The door's list of users does not name the client's."""
-    service = scene.own_service(**{"pipe-users": "root"})
+    service = scene.own_service(**{"pipe-users": "root", "lmtp-users": "root"})
     service.start()
     yield
     service.stop()
@@ -217,7 +226,7 @@ def resolver_dead(scene):
 
 
 _CUT = b"delivered 2.0.0 taken"  # without the line's end
-FAULTS = [
+PIPE_FAULTS = [
     Fault("20a", "no socket", no_socket),
     Fault("20b", "nobody listens", nobody_listens),
     Fault("20c", "no greeting", fake(None)),
@@ -244,16 +253,39 @@ FAULTS = [
     Fault("20v", "two recipients in one call", wrong_arguments, recipient_limit=50,
           arguments=ARGUMENTS + " extra@row20.test",
           expect=Expect("deferred", text=["recipient_limit"])),
+    Fault("20-s6", "the client killed before the final dot", client_killed,
+          domain="row20-client.test"),
+]
+LMTP_FAULTS = [
+    Fault("20a", "no socket", no_socket),
+    Fault("20b", "nobody listens", nobody_listens),
+    Fault("20c", "no greeting", fake_lmtp(greeting=None), "lmtp_lhlo_timeout=3s"),
+    Fault("20d", "'too busy' instead of a greeting",
+          fake_lmtp(greeting=b"421 4.3.2 service-busy: lmtp\r\n"),
+          expect=Expect("deferred", "4.3.2", "service-busy")),
+    Fault("20f", "greeting cut", fake_lmtp(greeting=b"220 mta.sen", LHLO="close")),
+    Fault("20g", "hangs up after the envelope", fake_lmtp(DATA="close")),
+    Fault("20h", "takes the message and hangs up", fake_lmtp(dot="close")),
+    Fault("20i", "takes the message and never answers", fake_lmtp(dot=None),
+          "lmtp_data_done_timeout=3s"),
+    Fault("20k", "'250' cut before the line's end", fake_lmtp(dot=b"250 2.0.0 taken")),
+    Fault("20q", "another user's door", not_allowed,
+          expect=Expect("deferred", "4.3.5", "client-not-allowed")),
+    Fault("20r", "lmtp(8) that names no queue id", wrong_arguments,
+          "lmtp_send_xforward_command=no",
+          expect=Expect("deferred", "4.3.5", text=["lmtp_send_xforward_command"])),
+    Fault("20-s6", "the client killed before the final dot", client_killed,
+          domain="row20-client.test", silent=True),
+]
+SERVICE_FAULTS = [
     Fault("20-s1", "posternd down", down),
-    Fault("20-s2", "posternd hung", hung),
+    Fault("20-s2", "posternd hung", hung, impatient=True),
     Fault("20-s3", "posternd killed before the final dot", killed(signal.SIGKILL),
           domain="row20-kill.test"),
     Fault("20-s4", "posternd stopped before the final dot", killed(signal.SIGTERM),
           domain="row20-term.test"),
-    Fault("20-s5", "posternd hung before the final dot", hung_at_data, BUDGET,
-          domain="row20-stop.test"),
-    Fault("20-s6", "the client killed before the final dot", client_killed,
-          domain="row20-client.test"),
+    Fault("20-s5", "posternd hung before the final dot", hung_at_data,
+          impatient=True, domain="row20-stop.test"),
     Fault("20-s7", "spool not writable", spool_read_only),
     Fault("20-s8", "resolver dead, on-fail=deliver", resolver_dead, domain="row17a.test",
           expect=Expect("deferred", reason="dns-lookup-failed")),
@@ -273,13 +305,21 @@ FAULTS = [
 ]
 
 
+def of(adapter: str) -> list[Fault]:
+    """The faults of what stands between that mail server and the receivers."""
+    return (LMTP_FAULTS if adapter == "postfix-lmtp" else PIPE_FAULTS) + SERVICE_FAULTS
+
+
 def prepare(lab, faults: list[Fault]) -> None:
     """Their transports in the MTA's configuration; before it starts."""
     for fault in faults:
         door = lab.home / "faults" / fault.id / "door"
+        options = fault.options
+        if fault.impatient:
+            options = IMPATIENT[lab.world.sender.door]
         lab.world.sender.add_transport(Transport(
-            f"fault{fault.id}", f"--socket {door} {fault.options}", fault.recipient,
-            fault.arguments, fault.recipient_limit))
+            f"fault{fault.id}", options, door, fault.recipient, fault.arguments,
+            fault.recipient_limit))
 
 
 def run(lab, fault: Fault) -> tuple[list[str], str]:
@@ -302,7 +342,9 @@ def _run(lab, fault: Fault, scene: Scene) -> tuple[list[str], str]:
     scene.queue_id = lab.world.sender.submit(mail)
     if stage == "under way":
         next(play)
-    got = lab.world.sender.wait_attempt(scene.queue_id, 1, PATIENCE)
+    first = 0 if fault.silent else 1
+    got = lab.world.sender.wait_attempt(scene.queue_id, 1, PATIENCE) if first else \
+        lab.world.sender.wait_kept(scene.queue_id, PATIENCE)
     before = judge.baseline(lab.world, receivers)
     found = judge.problems(lab.world, receivers, before, mail, got, fault.expect)
     if fault.expect.result == "deferred" and lab.world.receivers.transfers(mail.mark):
@@ -315,7 +357,7 @@ def _run(lab, fault: Fault, scene: Scene) -> tuple[list[str], str]:
         return found, f"{got.result} {got.status}"
     if fault.expect.result == "deferred" and fault.mended.seen:
         lab.world.sender.retry(scene.queue_id)
-        got = lab.world.sender.wait_attempt(scene.queue_id, 2, PATIENCE)
+        got = lab.world.sender.wait_attempt(scene.queue_id, first + 1, PATIENCE)
         found += judge.problems(lab.world, receivers, before, mail, got, fault.mended)
     elif fault.expect.result == "deferred" and scene.queue_id not in lab.world.sender.queued():
         found.append("the message is no longer in the MTA's queue")

@@ -27,7 +27,7 @@ def baseline(world: World, receivers: list) -> dict:
 
 def problems(world: World, receivers: list, before: dict, mail: Mail, got: Outcome,
              want: Expect) -> list[str]:
-    found = _said(got, want)
+    found = said(got, want)
     if want.seen:
         found += _seen(world, receivers, before, mail, want)
     if found:
@@ -35,7 +35,8 @@ def problems(world: World, receivers: list, before: dict, mail: Mail, got: Outco
     return found
 
 
-def _said(got: Outcome, want: Expect) -> list[str]:
+def said(got: Outcome, want: Expect) -> list[str]:
+    """What is wrong with the MTA's word alone."""
     found = []
     if got.result != want.result:
         found.append(f"{got.result} instead of {want.result}")

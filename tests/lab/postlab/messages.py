@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .receivers import Message
 
@@ -16,6 +16,7 @@ class Mail:
     sender: str
     recipient: str
     content: bytes
+    more: list = field(default_factory=list)  # further recipients
 
     @property
     def smtputf8(self) -> bool:

@@ -72,7 +72,9 @@ class Service:
             "author-store": author, "snapshot": self.snapshot,
             "state": directory / "state" / "state.db",
             "socket-directory": self.sockets, "spool-directory": directory / "spool",
+            "door-lmtp": self.sockets / "lmtp", "lmtp-users": "postfix",
         } | settings
+        self.doors = {"pipe": self.sockets / "pipe", "lmtp": Path(lines["door-lmtp"])}
         self.config.write_text("".join(
             f"{key} = {value}\n" for key, values in lines.items()
             for value in (values if isinstance(values, list) else [values])),
@@ -81,7 +83,7 @@ class Service:
 
     @property
     def pipe(self) -> Path:
-        return self.sockets / "pipe"
+        return self.doors["pipe"]
 
     def start(self, wait: bool = True) -> None:
         log = open(self.log.path, "ab")  # pylint: disable=R1732
@@ -170,4 +172,5 @@ def settings(world) -> dict:
         "connect-timeout": "10s",
         # Not below default_process_limit of the lab's Postfix.
         "worker-threads": "200",
+        "lmtp-connections": "200",
     }

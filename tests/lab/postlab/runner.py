@@ -10,7 +10,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import adapters, faults, judge, logs, messages, pins, report
+from . import adapters, faults, judge, logs, messages, pins, report, several
 from . import scenarios as scenario_file
 from .product import Admin, Service, Syslog, install, settings
 from .world import World
@@ -30,8 +30,8 @@ class Lab:
         self.syslog = Syslog(self.home / "syslog")
         self.author = self.home / "private" / "author.db"
         self.author.parent.mkdir(mode=0o700, exist_ok=True)
-        self.service = self.make_service("main")
-        self.world.sender.use(self.service.pipe)
+        self.service = self.make_service("main", **self.world.sender.service_settings())
+        self.world.sender.use(self.service)
         self.admin = Admin(self.programs["pin-admin"], self.service.config)
         self.done = {s.id: threading.Event() for s in self.world.scenarios}
 
@@ -53,7 +53,8 @@ class Lab:
             "{partner}", str(self.world.pki.partner_file))
 
     def _write_policy(self) -> None:
-        lines = [self.fill(line, s) for s in self.world.scenarios for line in s.policy]
+        lines = [self.world.sender.policy_line(s, self.fill(line, s))
+                 for s in self.world.scenarios for line in s.policy]
         file = self.home / "policy.txt"
         file.write_text("\n".join(lines) + "\n* may\n", encoding="utf-8")
         self.admin.must("policy", "apply", str(file), "--yes")
@@ -153,11 +154,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return options.parse_args(arguments)
 
 
-def show_list() -> int:
+def show_list(adapter: str) -> int:
     for scenario in scenario_file.load():
         print(f"{scenario.id:8} {scenario.title:55} {scenario.domain}")
-    for fault in faults.FAULTS:
+    for fault in faults.of(adapter):
         print(f"{fault.id:8} {fault.title}")
+    print(several.TITLE)
     return 0
 
 
@@ -165,12 +167,14 @@ def main(chosen: argparse.Namespace) -> int:
     begun = time.monotonic()
     lab = Lab(chosen.adapter, chosen.bin_dir)
     wanted = scenario_file.select(
-        [s for s in lab.world.scenarios if s.row != 20], chosen.only)
-    broken = scenario_file.select(faults.FAULTS, chosen.only)
+        [s for s in lab.world.scenarios if s.row not in (20, 22) and lab.world.sender.can(s)],
+        chosen.only)
+    broken = scenario_file.select(faults.of(chosen.adapter), chosen.only)
     ids = {s.id for s in wanted}
     lab.selected = ids.__contains__
-    unknown = [i for i in chosen.only
-               if not any(i in (x.id, str(x.row)) for x in wanted + broken)]
+    mixed = not chosen.only or "22" in chosen.only
+    unknown = [i for i in chosen.only if i != "22"
+               and not any(i in (x.id, str(x.row)) for x in wanted + broken)]
     if unknown:
         sys.exit(f"no such scenario: {', '.join(unknown)}")
     faults.prepare(lab, broken)
@@ -178,7 +182,7 @@ def main(chosen: argparse.Namespace) -> int:
         lab.start()
         if chosen.shell:
             return shell(lab)
-        status = run_all(lab, wanted, broken, chosen.quiet, begun)
+        status = run_all(lab, wanted, broken, mixed, report.Tally(chosen.quiet), begun)
         if status != 0 and not chosen.keep_logs:
             chosen.keep_logs = TOP / "build" / "lab-logs"
         return status
@@ -188,8 +192,7 @@ def main(chosen: argparse.Namespace) -> int:
             report.note(f"the logs are in {chosen.keep_logs}")
 
 
-def run_all(lab: Lab, wanted: list, broken: list, quiet: bool, begun: float) -> int:
-    tally = report.Tally(quiet)
+def run_all(lab: Lab, wanted: list, broken: list, mixed: bool, tally, begun: float) -> int:
     report.note(f"{len(wanted)} scenarios and {len(broken)} faults at once")
 
     def one(scenario):
@@ -200,8 +203,13 @@ def run_all(lab: Lab, wanted: list, broken: list, quiet: bool, begun: float) -> 
         found, last = faults.run(lab, broken_thing)
         tally.add(f"{broken_thing.id:7} {broken_thing.title}", "\n".join(found), last)
 
-    with ThreadPoolExecutor(max(1, len(wanted) + len(broken))) as pool:
+    def many():
+        found, last = several.run(lab)
+        tally.add(several.TITLE, "\n".join(found), last)
+
+    with ThreadPoolExecutor(len(wanted) + len(broken) + 1) as pool:
         jobs = [pool.submit(one, s) for s in wanted] + [pool.submit(fault, f) for f in broken]
+        jobs += [pool.submit(many)] if mixed else []
         for job in jobs:
             job.result()
     check_sender(lab, tally)

@@ -23,7 +23,8 @@ class Submitter:
         utf8 = " SMTPUTF8" if mail.smtputf8 else ""
         body = "" if mail.content.isascii() else " BODY=8BITMIME"
         self._say(f"MAIL FROM:<{mail.sender}>{body}{utf8}", "250")
-        self._say(f"RCPT TO:<{mail.recipient}>", "250")
+        for recipient in [mail.recipient, *getattr(mail, "more", [])]:
+            self._say(f"RCPT TO:<{recipient}>", "250")
         self._say("DATA", "354")
         self.sock.sendall(stuff(mail.content) + b".\r\n")
         return self._reply("250")

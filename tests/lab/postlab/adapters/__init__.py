@@ -6,7 +6,7 @@ became of it, and retries what it holds. See PostfixPipe for the methods.
 
 
 def names() -> list[str]:
-    return ["postfix-pipe"]
+    return ["postfix-pipe", "postfix-lmtp"]
 
 
 def make(name: str):
@@ -14,4 +14,7 @@ def make(name: str):
     if name == "postfix-pipe":
         from .postfix_pipe import PostfixPipe  # pylint: disable=C0415
         return PostfixPipe
+    if name == "postfix-lmtp":
+        from .postfix_lmtp import PostfixLmtp  # pylint: disable=C0415
+        return PostfixLmtp
     raise ValueError(f"no adapter {name}; there are: {', '.join(names())}")

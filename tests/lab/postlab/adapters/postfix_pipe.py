@@ -23,9 +23,10 @@ ARGUMENTS = "-- ${nexthop} ${queue_id} ${sender} ${recipient}"
 
 @dataclass
 class Transport:
-    """One service of master.cf that runs postern-transport."""
+    """One service of master.cf that hands mail to a door."""
     name: str
-    options: str = ""              # before the "--"
+    options: str = ""              # before the "--"; for lmtp(8), its -o options
+    door: Path | None = None       # the socket; None: the service's own
     recipient: str = ""            # the only address that it is for
     arguments: str = ARGUMENTS
     recipient_limit: int = 1
@@ -34,15 +35,30 @@ class Transport:
 class PostfixPipe:
     """use(), start(), submit(), wait_attempt(), retry(), queued(), complaints()."""
 
+    door = "pipe"                  # the service's door that it knocks at
+    copies_for_two = 2             # of a message for two addresses of one domain
+
     def __init__(self, directory: Path, transport: Path, scenarios, roots: Path):
         self.postfix = Postfix(directory / "sender", "postfix")
         self.program, self.roots = transport, roots
         self.hops = {s.domain: fill(s.hop, s) for s in scenarios if s.hop}
         self.transports = [Transport("postern")]
 
-    def use(self, socket: Path) -> None:
-        """The door that the mail goes through; before start()."""
-        self.transports[0].options = f"--socket {socket}"
+    def service_settings(self) -> dict:
+        """What the service's configuration needs for this mail server."""
+        return {}
+
+    def use(self, service) -> None:
+        """The service that the mail goes through; before start()."""
+        self.transports[0].door = service.pipe
+
+    def policy_line(self, _scenario, line: str) -> str:
+        """The scenario's line as this way of handing over mail needs it."""
+        return line
+
+    def can(self, _scenario) -> bool:
+        """Whether what the scenario is about exists for this mail server."""
+        return True
 
     def add_transport(self, transport: Transport) -> None:
         """Another one, for one recipient; before start()."""
@@ -53,36 +69,47 @@ class PostfixPipe:
         table.write_text(
             "sender.test discard:\n"
             + "".join(f"{domain} postern:{hop}\n" for domain, hop in self.hops.items())
-            + "".join(f"{t.recipient} {t.name}:\n" for t in self.transports if t.recipient),
+            + "".join(f"{t.recipient} {t.name}:{self._hop(t)}\n"
+                      for t in self.transports if t.recipient),
             encoding="utf-8")
         by_sender = self.postfix.directory / "by-sender"
         by_sender.write_text(f"{CONTROL} smtp:\n", encoding="utf-8")
         self.postfix.configure({
             "myhostname": "mta.sender.test",
             "mydestination": "",
-            "default_transport": "postern",
-            "relay_transport": "postern",
+            "default_transport": f"postern:{self._hop(self.transports[0])}",
+            "relay_transport": f"postern:{self._hop(self.transports[0])}",
             "transport_maps": f"texthash:{table}",
             "sender_dependent_default_transport_maps": f"texthash:{by_sender}",
             # Attempts are the test's to make.
             "queue_run_delay": "1h", "minimal_backoff_time": "1h",
             "maximal_backoff_time": "1h",
+            # After the kill of a delivery agent; a minute as it comes.
+            "service_throttle_time": "1s", "transport_retry_time": "1s",
             "smtp_tls_security_level": "may",
             "smtp_tls_CAfile": str(self.roots),
             "smtp_tls_loglevel": "1",
             "smtp_dns_support_level": "enabled",
             "smtpd_relay_restrictions": "permit_mynetworks, reject",
-        } | {key: str(value) for t in self.transports for key, value in (
-            (f"{t.name}_destination_recipient_limit", t.recipient_limit),
-            (f"{t.name}_time_limit", TIME_LIMIT))},
+        } | {f"{t.name}_{key}": str(value) for t in self.transports
+             for key, value in self._limits(t).items()},
             f"127.0.0.1:{PORT} inet n - n - - smtpd\n"
-            + "".join(self._pipe(t) for t in self.transports))
+            + "".join(self._service(t) for t in self.transports))
         self.postfix.start()
 
-    def _pipe(self, transport: Transport) -> str:
+    def _hop(self, _transport: Transport) -> str:
+        """Empty: the recipient's domain."""
+        return ""
+
+    def _limits(self, transport: Transport) -> dict:
+        return {"destination_recipient_limit": transport.recipient_limit,
+                "time_limit": TIME_LIMIT}
+
+    def _service(self, transport: Transport) -> str:
         return (f"{transport.name} unix - n n - - pipe\n"
                 "  flags=q. eol=\\r\\n null_sender= user=postern-client\n"
-                f"  argv={self.program} {transport.options} {transport.arguments}\n")
+                f"  argv={self.program} --socket {transport.door} {transport.options}"
+                f" {transport.arguments}\n")
 
     def submitter(self) -> Submitter:
         return Submitter("127.0.0.1", PORT)
@@ -96,6 +123,16 @@ class PostfixPipe:
             connection.close()
         return re.search(r"queued as (\w+)", reply)[1]
 
+    def results(self, queue_id: str) -> dict[str, Outcome]:
+        """The newest outcome for each recipient of the message."""
+        return {line.to: Outcome(line.result, line.status, line.text)
+                for line in self.postfix.deliveries(queue_id)}
+
+    def process_of(self, _transport: str, queue_id: str) -> int:
+        """The process under the MTA that has that message; 0 if there is none."""
+        return find_process(lambda words: b"postern-transport" in words[0]
+                             and queue_id.encode() in words)
+
     def attempts(self, queue_id: str) -> list[Outcome]:
         """The outcome of every attempt so far, oldest first."""
         return [Outcome(line.result, line.status, line.text)
@@ -105,6 +142,14 @@ class PostfixPipe:
         """The outcome of the message's attempt `number`, counted from 1."""
         return logs.until(lambda: self.attempts(queue_id)[number - 1:number], seconds,
                           f"attempt {number} of {queue_id}")[0]
+
+    def wait_kept(self, queue_id: str, seconds: float) -> Outcome:
+        """For an attempt that the MTA says nothing of: back once the message waits again."""
+        logs.until(lambda: self._deferred(queue_id), seconds, f"{queue_id} is deferred")
+        return Outcome("deferred", "4.0.0", "kept without a word")
+
+    def _deferred(self, queue_id: str) -> bool:
+        return any((self.postfix.queue / "deferred").glob(f"*/{queue_id}"))
 
     def retry(self, queue_id: str) -> None:
         """Makes the MTA try that message again now; back once it has tried.
@@ -116,7 +161,7 @@ class PostfixPipe:
         end = time.monotonic() + 90
         while True:
             # The message lies there only a moment after its line is logged.
-            if list((self.postfix.queue / "deferred").glob(f"*/{queue_id}")):
+            if self._deferred(queue_id):
                 self.postfix.command("postqueue", "-i", queue_id)
             try:
                 logs.until(lambda: len(self.attempts(queue_id)) > tried, 3,
@@ -135,3 +180,14 @@ class PostfixPipe:
     def complaints(self) -> list[str]:
         """What the MTA could not cope with."""
         return [line for line in self.postfix.trouble() if "fatal" in line or "panic" in line]
+
+
+def find_process(fits) -> int:
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if fits(words):
+            return int(entry.name)
+    return 0
