@@ -21,7 +21,8 @@ Engine::Engine(const Settings& settings, std::unique_ptr<AssembledGate> gate,
       gate_(std::move(gate)),
       delivery_(gate_->gate(), around.sink, around.clock),
       spool_(settings.spool_directory,
-             {settings.max_message_size, settings.spool_limit}),
+             {settings.max_message_size, settings.spool_limit,
+              settings.line_length_limit}),
       pipe_(
           [this](const DeliveryRequest& request, const Message& message,
                  Deadline deadline) {

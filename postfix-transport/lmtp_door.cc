@@ -134,6 +134,10 @@ void LmtpDoor::Connection::Spool() {
 
 bool LmtpDoor::Connection::Conclude() {
   bool there = true;
+  if (!failure_) {
+    const Status whole = message_->Complete();
+    if (!whole) failure_ = whole.error();
+  }
   if (failure_) {
     const LmtpReply reply = LmtpReplyFor(*failure_);
     const std::size_t count = protocol_.transaction().recipients.size();

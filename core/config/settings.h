@@ -61,6 +61,7 @@ struct Settings {
 
   unsigned worker_threads = 0, lmtp_connections = 0;
   std::size_t max_message_size = 0, spool_limit = 0;  // octets
+  std::size_t line_length_limit = 0;                  // octets; 0: none
   TimeoutSettings timeouts;
   std::chrono::hours verdict_retention{}, observation_retention{};
 

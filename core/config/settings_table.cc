@@ -86,6 +86,20 @@ Status SetRetention(Settings& settings, Values values) {
   return {};
 }
 
+Status SetLineLength(Settings& settings, Values values) {
+  // Shorter than what RFC 5322 section 2.1.1 recommends would only do harm.
+  constexpr std::size_t kShortest = 78;
+  const Result<std::size_t> value = ParseCount(One(values), 0, 1'000'000);
+  if (!value) return value.error();
+  if (*value != 0 && *value < kShortest) {
+    return Error{Reason::kRequestInvalid,
+                 "line-length-limit: 0 (no limit) or at least " +
+                     std::to_string(kShortest)};
+  }
+  settings.line_length_limit = *value;
+  return {};
+}
+
 template <auto kField>
 Status SetCountOf(Settings& settings, Values values) {
   const Result<std::size_t> value = ParseCount(One(values), 1, 10'000);
@@ -195,6 +209,10 @@ constexpr std::array kRows{
                 "One message; a larger one is deferred. Not below the MTA's "
                 "own limit."},
                SetSize<&S::max_message_size>},
+    SettingRow{{"line-length-limit", "998", "NUMBER",
+                "Lines with more octets are folded with a line break and a "
+                "space, as smtp(8) does. 0: they go as they are."},
+               SetLineLength},
     SettingRow{{"worker-threads", "100", "NUMBER",
                 "Deliveries at a time through door-pipe. Not below the MTA's "
                 "process limit for the transport."},

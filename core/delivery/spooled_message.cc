@@ -95,6 +95,19 @@ Result<std::size_t> SpooledMessage::Read(std::uint64_t offset,
 }
 
 Status SpooledMessage::Append(std::string_view octets) {
+  std::string wire;
+  wire.reserve(octets.size() + 1);
+  const Status formed = form_.Feed(octets, wire);
+  return formed ? Keep(wire) : formed;
+}
+
+Status SpooledMessage::Complete() {
+  std::string wire;
+  const Status formed = form_.End(wire);
+  return formed ? Keep(wire) : formed;
+}
+
+Status SpooledMessage::Keep(std::string_view octets) {
   if (octets.size() > spool_.limits_.message - size_) {
     return Error{Reason::kMessageTooBig,
                  "more than max-message-size (" +
@@ -156,6 +169,8 @@ Result<std::unique_ptr<const Message>> Spool::Receive(
         message->Append({block.data(), static_cast<std::size_t>(count)});
     if (!added) return added.error();
   }
+  const Status whole = message->Complete();
+  if (!whole) return whole.error();
   if (message->size() == 0) {
     return Error{Reason::kRequestInvalid, "the message is empty"};
   }

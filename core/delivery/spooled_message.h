@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "core/clock/clock.h"
+#include "core/delivery/wire_form.h"
 #include "core/delivery/wire_scan.h"
 #include "core/outcome/result.h"
 #include "core/smtp/message.h"
@@ -28,6 +29,7 @@ class Spool {
   struct Limits {
     std::uint64_t message = 0;  // octets of one message
     std::uint64_t total = 0;    // of all that are spooled now
+    std::size_t line = 0;       // of one line, see WireForm
   };
   Spool(std::string directory, Limits limits)
       : directory_(std::move(directory)), limits_(limits) {}
@@ -64,9 +66,12 @@ class SpooledMessage final : public Message {
  public:
   ~SpooledMessage() override;
 
-  // Octets in wire form. After an Error nothing more may be added.
-  // Errors: kMessageTooBig, kSpoolFull.
+  // Octets in wire form; what WireForm makes of them is kept. After an Error
+  // nothing more may be added.
+  // Errors: kRequestInvalid, kMessageTooBig, kSpoolFull.
   Status Append(std::string_view octets);
+  // The message is whole. Errors as of Append().
+  Status Complete();
 
   std::uint64_t size() const override { return size_; }
   bool has_8bit() const override { return scan_.has_8bit(); }
@@ -77,11 +82,15 @@ class SpooledMessage final : public Message {
 
  private:
   friend class Spool;
-  SpooledMessage(Spool& spool, int fd) : spool_(spool), fd_(fd) {}
+  SpooledMessage(Spool& spool, int fd)
+      : spool_(spool), fd_(fd), form_(spool.limits_.line) {}
+
+  Status Keep(std::string_view wire);
 
   Spool& spool_;
   const int fd_;
   std::uint64_t size_ = 0;  // reserved in the spool
+  WireForm form_;
   WireScan scan_;
 };
 

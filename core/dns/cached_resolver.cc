@@ -17,8 +17,8 @@ DnsAnswer<Record> CachedResolver::Look(Answers<Record>& kept,
     const auto found = kept.find(name);
     if (found != kept.end() && now < found->second.until) {
       DnsAnswer<Record> answer = found->second.answer;
-      answer.ttl = std::chrono::floor<std::chrono::seconds>(
-          found->second.until - now);
+      answer.ttl =
+          std::chrono::floor<std::chrono::seconds>(found->second.until - now);
       return answer;
     }
   }
@@ -37,8 +37,8 @@ void CachedResolver::Keep(Answers<Record>& kept, const std::string& name,
                           Monotonic::time_point now) {
   const std::lock_guard lock(mutex_);
   if (kept.size() >= kMostAnswers) {
-    std::erase_if(kept,
-                  [now](const auto& entry) { return now >= entry.second.until; });
+    std::erase_if(
+        kept, [now](const auto& entry) { return now >= entry.second.until; });
     if (kept.size() >= kMostAnswers) kept.clear();
   }
   kept.insert_or_assign(name, Kept<Record>{answer, now + answer.ttl});

@@ -17,6 +17,7 @@ class Mail:
     recipient: str
     content: bytes
     more: list = field(default_factory=list)  # further recipients
+    arrives: bytes = b""  # what the receiver must get, where that is something else
 
     @property
     def smtputf8(self) -> bool:
@@ -36,18 +37,36 @@ def _body(kind: str) -> bytes:
         line = (b"." * 3 + bytes(range(33, 127)) * 8)[:998]
         count = 20_000_000 // (len(line) + 13)
         return b"".join(b".%09d %s\r\n" % (i, line) for i in range(count))
+    if kind == "stray":  # RFC 5321 section 2.3.8 forbids to pass these on
+        return (b"a stray\rCR, and one at the end\r\r\n.\r\r\nMAIL FROM:<smuggled@x.test>\r\r\n"
+                b"\r.\rand again\r.\r\r\nNUL: \0, and that is all\r\n")
+    if kind == "long":
+        return b"x" * 998 + b"\r\n" + b"y" * 999 + b"\r\n" + b"." + b"z" * 2500 + b"\r\n"
     raise ValueError(f"no such body: {kind}")
+
+
+def _arriving(kind: str, body: bytes) -> bytes:
+    if kind == "stray":  # smtpd(8) itself drops those at the end of a line
+        return b"\r\n".join(line.rstrip(b"\r").replace(b"\r", b" ")
+                            for line in body.split(b"\r\n"))
+    if kind == "long":  # the doubled dot counts, as does the space of a folded line
+        return (b"x" * 998 + b"\r\n" + b"y" * 998 + b"\r\n y\r\n"
+                + b"." + b"z" * 996 + b"\r\n " + b"z" * 997 + b"\r\n " + b"z" * 507 + b"\r\n")
+    return b""
 
 
 def compose(sender: str, recipient: str, body: str) -> Mail:
     mark = uuid.uuid4().hex
     encoding = "8bit" if body == "8bit" else "7bit"
+    octets = _body(body)
+    arriving = _arriving(body, octets)
     head = (f"From: <{sender or 'postmaster@sender.test'}>\r\n"
             f"To: <{recipient}>\r\nSubject: {body}\r\nDate: {_DATE}\r\n"
             f"Message-ID: <{mark}@sender.test>\r\nX-Lab-Id: {mark}\r\n"
             "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
             f"Content-Transfer-Encoding: {encoding}\r\n\r\n")
-    return Mail(mark, sender, recipient, head.encode() + _body(body))
+    return Mail(mark, sender, recipient, head.encode() + octets,
+                arrives=head.encode() + arriving if arriving else b"")
 
 
 def stuff(content: bytes) -> bytes:
@@ -66,7 +85,9 @@ def difference(mail: Mail, got: Message) -> str:
     may differ.
     """
     data = got.file.read_bytes()
-    want = mail.content if mail.content.endswith(b"\r\n") else mail.content + b"\r\n"
+    want = mail.arrives or mail.content
+    if not want.endswith(b"\r\n"):
+        want += b"\r\n"
     if got.raw:
         if data.startswith(b"."):
             return "the first octet is a dot"
