@@ -3,15 +3,25 @@
 // config postfix: what to paste into Postfix, with the reason for each line.
 // What stands here was proven on a real Postfix; docs/postfix.md has the story.
 #include "pin-admin/command.h"
+#include "pin-admin/postfix_lmtp_lines.h"
 
 namespace postern {
 namespace {
 
+constexpr std::string_view kWhichDoor =
+    R"(# Two ways from Postfix to Postern, under the same policies. Take either, or
+# each for some destinations:
+#   postern-lmtp  lmtp(8): recommended.
+#   postern       pipe(8): where Postfix's own choice of the next hop shall count
+#                 (relayhost, transport maps that name hosts), or each recipient
+#                 shall be scheduled by itself. Starts a program for each mail.
+)";
+
 std::string MasterCf(const std::string& program, const std::string& socket,
                      const std::string& user) {
   std::string text =
-      "# --- /etc/postfix/master.cf "
-      "-------------------------------------------------\n"
+      "# --- /etc/postfix/master.cf: by pipe(8) "
+      "-------------------------------------\n"
       "# flags=q.  quoted local parts stay quoted, and the message comes with "
       "its dots\n"
       "#           doubled: SMTP's own form, as it goes out.\n"
@@ -29,8 +39,8 @@ std::string MasterCf(const std::string& program, const std::string& socket,
 }
 
 std::string MainCf() {
-  return "# --- /etc/postfix/main.cf "
-         "---------------------------------------------------\n"
+  return "# --- /etc/postfix/main.cf: by pipe(8) "
+         "---------------------------------------\n"
          "# One recipient a call: pipe(8) knows one result for all recipients "
          "of a "
          "call,\n"
@@ -82,8 +92,20 @@ ExitStatus RunPostfix(Context& context) {
     return out.No("pipe-users begins with " + user +
                   ", and pipe(8) refuses to run programs as that user");
   }
-  const std::string master = MasterCf(program, socket, user);
-  const std::string main = MainCf();
+  const std::string queue = context.args.Get("queue-directory");
+  if (!queue.starts_with('/')) {
+    return out.Usage("--queue-directory: an absolute path");
+  }
+  std::string master = MasterCf(program, socket, user);
+  std::string main = MainCf();
+  const DoorSettings* lmtp = context.settings.door("lmtp");
+  if (lmtp != nullptr && !lmtp->path.empty()) {
+    const PostfixLmtpLines lines = PostfixLmtp(context.settings, queue);
+    master = lines.master_cf + "\n" + master;
+    main = lines.main_cf + "\n" + main;
+    out.doc().Set("lmtp_next_hop", lines.next_hop);
+    out.Text(std::string(kWhichDoor) + "\n");
+  }
   out.doc().Set("master_cf", master);
   out.doc().Set("main_cf", main);
   out.doc().Set("user", user);
@@ -104,7 +126,9 @@ std::vector<Command> ConfigCommands() {
         "Changes nothing.",
         {},
         {{"program", 'p', "PATH", "where postern-transport is",
-          POSTERN_TRANSPORT_PROGRAM}},
+          POSTERN_TRANSPORT_PROGRAM},
+         {"queue-directory", 'd', "PATH", "Postfix's queue_directory",
+          "/var/spool/postfix"}},
         "pin-admin config postfix\n"
         "pin-admin config postfix --program /usr/local/lib/postern/"
         "postern-transport"},

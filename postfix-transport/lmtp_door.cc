@@ -79,8 +79,8 @@ bool LmtpDoor::Connection::Read() {
     deadline = complete_by_->Within(limits.block);
   }
   for (;;) {
-    const Status ready = WaitForSocket(fd_, SocketReady::kToRead, deadline,
-                                       cancellation_);
+    const Status ready =
+        WaitForSocket(fd_, SocketReady::kToRead, deadline, cancellation_);
     if (!ready) {
       Goodbye(ready.error());
       return false;
@@ -97,8 +97,7 @@ bool LmtpDoor::Connection::Read() {
 bool LmtpDoor::Connection::Send() {
   std::string& replies = protocol_.replies();
   if (replies.empty()) return true;
-  const Status sent =
-      SendText(fd_, replies, -1, Deadline::After(kSendBudget));
+  const Status sent = SendText(fd_, replies, -1, Deadline::After(kSendBudget));
   replies.clear();
   return sent.ok();
 }

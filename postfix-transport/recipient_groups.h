@@ -27,8 +27,8 @@ class RecipientGroups {
   static constexpr std::size_t kSideBySide = 8;
 
   // As many results as recipients, in their order; may throw.
-  using Deliver = std::function<std::vector<RecipientResult>(
-      const DeliveryRequest&)>;
+  using Deliver =
+      std::function<std::vector<RecipientResult>(const DeliveryRequest&)>;
 
   // Starts at once.
   RecipientGroups(const LmtpTransaction& transaction,

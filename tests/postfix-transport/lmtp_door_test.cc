@@ -182,16 +182,16 @@ TEST_F(LmtpDoorTest, ASlowDestinationHoldsUpNobodyElse) {
 
 TEST_F(LmtpDoorTest, MoreDestinationsThanHandsAreAllServed) {
   std::atomic<int> at_once{0}, most{0};
-  Open([&](const DeliveryRequest& request, const Message&,
-           Deadline) -> Results {
-    const int now = ++at_once;
-    int seen = most;
-    while (now > seen && !most.compare_exchange_weak(seen, now)) {
-    }
-    std::this_thread::yield();
-    --at_once;
-    return {{Outcome::kDelivered, "2.0.0", request.next_hop.str()}};
-  });
+  Open(
+      [&](const DeliveryRequest& request, const Message&, Deadline) -> Results {
+        const int now = ++at_once;
+        int seen = most;
+        while (now > seen && !most.compare_exchange_weak(seen, now)) {
+        }
+        std::this_thread::yield();
+        --at_once;
+        return {{Outcome::kDelivered, "2.0.0", request.next_hop.str()}};
+      });
   std::vector<std::string> recipients;
   for (int i = 0; i < 30; ++i) {
     recipients.push_back("x@d" + std::to_string(i) + ".test");
@@ -210,10 +210,12 @@ TEST_F(LmtpDoorTest, NoAnswerOrAnExceptionIsADeferOfThoseRecipientsOnly) {
     if (hop == "throws.test") throw std::runtime_error("oh\r\n250 2.0.0 no");
     if (hop == "odd.test") throw 1;
     if (hop == "none.test") return {};
-    if (hop == "two.test") return Results(2, {Outcome::kDelivered, "2.0.0", ""});
+    if (hop == "two.test")
+      return Results(2, {Outcome::kDelivered, "2.0.0", ""});
     return {{Outcome::kDelivered, "2.0.0", "taken"}};
   });
-  Begin({"x@throws.test", "x@odd.test", "x@none.test", "x@two.test", "x@y.test"});
+  Begin(
+      {"x@throws.test", "x@odd.test", "x@none.test", "x@two.test", "x@y.test"});
   Say("hello\r\n.\r\n");
   for (int i = 0; i < 4; ++i) {
     EXPECT_THAT(Line(), StartsWith("451 4.3.0 internal-error"));
@@ -264,13 +266,13 @@ TEST_F(LmtpDoorTest, AnEmptyMessageIsAMessage) {
 TEST_F(LmtpDoorTest, ADeliverySeesThatTheClientHasGone) {
   std::promise<void> begun;
   std::promise<Reason> why;
-  Open([&](const DeliveryRequest& request, const Message&,
-           Deadline) -> Results {
-    begun.set_value();
-    while (!IsCancelled(request.cancellation)) std::this_thread::yield();
-    why.set_value(WhyCancelled(request.cancellation)->reason());
-    return Results(1);
-  });
+  Open(
+      [&](const DeliveryRequest& request, const Message&, Deadline) -> Results {
+        begun.set_value();
+        while (!IsCancelled(request.cancellation)) std::this_thread::yield();
+        why.set_value(WhyCancelled(request.cancellation)->reason());
+        return Results(1);
+      });
   Begin({"x@y.test"});
   Say("hello\r\n.\r\n");
   begun.get_future().wait();

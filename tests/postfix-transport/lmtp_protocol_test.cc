@@ -92,8 +92,7 @@ TEST_F(LmtpProtocolTest, TheNextMessageNeedsItsOwnQueueId) {
   EXPECT_EQ(message_, "");
   protocol_.Answer({250, "2.0.0", "taken"});
   Replies();
-  EXPECT_THAT(Say("MAIL FROM:<>\r\n"),
-              HasSubstr("lmtp_send_xforward_command"));
+  EXPECT_THAT(Say("MAIL FROM:<>\r\n"), HasSubstr("lmtp_send_xforward_command"));
   Say("XFORWARD IDENT=5\r\n");
   EXPECT_THAT(Say("RSET\r\n"), StartsWith("250"));
   EXPECT_THAT(Say("MAIL FROM:<>\r\n"), StartsWith("451 4.3.5"));
@@ -106,14 +105,24 @@ TEST_F(LmtpProtocolTest, TheNextMessageNeedsItsOwnQueueId) {
 
 TEST_F(LmtpProtocolTest, WhatIsWrongHereIsDeferred) {
   Open();
-  const char* const wrong_mail[] = {
-      "MAIL FROM:<a b@c.test>", "MAIL FROM:a@b.test",   "MAIL",
-      "MAIL FROM:<a@b.test",    "MAIL FROM:<a@b.test>X", "MAIL FROM:<a>",
-      "MAIL FROM:<> SIZE=",     "MAIL FROM:<> SIZE=-1",  "MAIL FROM:<> RET=HDRS",
-      "MAIL FROM:<> SIZE=99999999999999999999",         "MAIL FROM:<>  SIZE=1",
-      "MAIL TO:<a@b.test>",     "XFORWARD IDENT",        "XFORWARD IDENT=+4",
-      "XFORWARD",               "LHLO",                  "RSET now",
-      "MAIL FROM:<a\rb@c.test>"};
+  const char* const wrong_mail[] = {"MAIL FROM:<a b@c.test>",
+                                    "MAIL FROM:a@b.test",
+                                    "MAIL",
+                                    "MAIL FROM:<a@b.test",
+                                    "MAIL FROM:<a@b.test>X",
+                                    "MAIL FROM:<a>",
+                                    "MAIL FROM:<> SIZE=",
+                                    "MAIL FROM:<> SIZE=-1",
+                                    "MAIL FROM:<> RET=HDRS",
+                                    "MAIL FROM:<> SIZE=99999999999999999999",
+                                    "MAIL FROM:<>  SIZE=1",
+                                    "MAIL TO:<a@b.test>",
+                                    "XFORWARD IDENT",
+                                    "XFORWARD IDENT=+4",
+                                    "XFORWARD",
+                                    "LHLO",
+                                    "RSET now",
+                                    "MAIL FROM:<a\rb@c.test>"};
   for (const std::string line : wrong_mail) {
     EXPECT_THAT(Say(line + "\r\n"), StartsWith("451 4.3.5 request-invalid"))
         << line;
@@ -121,10 +130,12 @@ TEST_F(LmtpProtocolTest, WhatIsWrongHereIsDeferred) {
   EXPECT_THAT(Say("MAIL FROM:<> SIZE=1001\r\n"),
               StartsWith("452 4.3.4 message-too-big"));
   EXPECT_THAT(Say("MAIL FROM:<> SIZE=1000\r\n"), StartsWith("250"));
-  const char* const wrong_rcpt[] = {
-      "RCPT TO:<>",           "RCPT TO:<root>", "RCPT TO:<x@y.test> NOTIFY=NEVER",
-      "RCPT TO:<x@[mx.test]>", "RCPT FROM:<x@y.test>",
-      "RCPT TO:<x@y.test> RCPT TO:<z@y.test>"};
+  const char* const wrong_rcpt[] = {"RCPT TO:<>",
+                                    "RCPT TO:<root>",
+                                    "RCPT TO:<x@y.test> NOTIFY=NEVER",
+                                    "RCPT TO:<x@[mx.test]>",
+                                    "RCPT FROM:<x@y.test>",
+                                    "RCPT TO:<x@y.test> RCPT TO:<z@y.test>"};
   for (const std::string line : wrong_rcpt) {
     EXPECT_THAT(Say(line + "\r\n"), StartsWith("451 4.3.5 request-invalid"))
         << line;
@@ -168,8 +179,7 @@ TEST_F(LmtpProtocolTest, EverythingIsBounded) {
   EXPECT_EQ(many.Next(), Event::kNeedsInput);
   EXPECT_THAT(many.replies(), EndsWith("452 4.5.3 too many recipients in one "
                                        "transaction\r\n"));
-  EXPECT_EQ(many.transaction().recipients.size(),
-            LmtpProtocol::kMaxRecipients);
+  EXPECT_EQ(many.transaction().recipients.size(), LmtpProtocol::kMaxRecipients);
 
   LmtpProtocol noise("mta.test", 1000);
   for (int i = 0; i < LmtpProtocol::kMaxNonsense + 5; ++i) {
@@ -210,8 +220,8 @@ TEST(LmtpDataTest, AMessageEndsAtOnePlaceOnly) {
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(testing::PrintToString(std::string(c.octets)));
-    for (const std::size_t piece : {std::size_t{1}, std::size_t{2},
-                                    std::size_t{3}, std::size_t{100}}) {
+    for (const std::size_t piece :
+         {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{100}}) {
       std::string rest;
       EXPECT_EQ(TakeMessage(c.octets, piece, rest), c.message);
       EXPECT_EQ(rest, c.rest);
@@ -249,8 +259,8 @@ TEST(XtextTest, DecodesRfc3461) {
   for (const char* wrong : {"+", "+2", "+2g", "a b", "a=b", "\x80", "+-1"}) {
     EXPECT_FALSE(DecodeXtext(wrong)) << wrong;
   }
-  const auto parsed = lmtp::ParseCommand("xforward ident=a+20b+0A-" +
-                                         std::string(100, 'c'));
+  const auto parsed =
+      lmtp::ParseCommand("xforward ident=a+20b+0A-" + std::string(100, 'c'));
   const auto& command = std::get<lmtp::Command>(parsed);
   EXPECT_EQ(std::get<lmtp::Xforward>(command).ident,
             "a_b_-" + std::string(59, 'c'));

@@ -220,6 +220,11 @@ def check_sender(lab: Lab, tally: report.Tally) -> None:
     """Nothing that the MTA or the service had to complain of on the way."""
     trouble = lab.world.sender.complaints()
     tally.check("the MTA met nothing fatal", not trouble, "\n".join(trouble[:5]))
+    printed = lab.admin.run("config", "postfix", "--queue-directory",
+                            str(lab.world.sender.postfix.queue)).stdout
+    missing = [line for line in lab.world.sender.advised() if line not in printed]
+    tally.check("'pin-admin config postfix' prints the lines that the lab uses",
+                not missing, f"missing: {missing}\n{printed}")
     alive = lab.service.process.poll() is None
     tally.check("posternd still runs, and ends cleanly when told to",
                 alive and lab.service.stop() == 0,

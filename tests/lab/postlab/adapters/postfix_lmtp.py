@@ -7,7 +7,8 @@ from ..scenarios import fill
 from .postfix_pipe import PostfixPipe, Transport, find_process
 
 # What `pin-admin config postfix` prints, but for the lab's process limit.
-OPTIONS = {"lmtp_send_xforward_command": "yes", "lmtp_data_done_timeout": "3600s"}
+OPTIONS = {"lmtp_send_xforward_command": "yes", "lmtp_data_done_timeout": "3600s",
+           "lmtp_connection_cache_on_demand": "no"}
 PROCESSES = 100
 
 
@@ -53,6 +54,13 @@ class PostfixLmtp(PostfixPipe):
         options = "".join(f"  -o {key}={value}\n" for key, value in OPTIONS.items())
         more = "".join(f"  -o {word}\n" for word in transport.options.split())
         return f"{transport.name} unix - - {chroot} - {PROCESSES} lmtp\n{options}{more}"
+
+    def advised(self) -> list[str]:
+        limits = self._limits(self.transports[0]) | {
+            "destination_concurrency_limit": "", "initial_destination_concurrency": ""}
+        return (["postern-lmtp unix - - y - ", "postern-lmtp:unix:postern/lmtp"]
+                + [f"  -o {key}={value}\n" for key, value in OPTIONS.items()]
+                + [f"postern-lmtp_{key} = {value}" for key, value in limits.items()])
 
     def process_of(self, transport: str, _queue_id: str) -> int:
         return find_process(lambda words: words[0] == b"lmtp" and transport.encode() in words)

@@ -18,6 +18,7 @@ CONTROL = "control@sender.test"   # mail from here leaves by Postfix's own smtp(
 TIME_LIMIT = 3600
 
 
+FLAGS = "flags=q. eol=\\r\\n null_sender= user=postern-client"
 ARGUMENTS = "-- ${nexthop} ${queue_id} ${sender} ${recipient}"
 
 
@@ -107,9 +108,14 @@ class PostfixPipe:
 
     def _service(self, transport: Transport) -> str:
         return (f"{transport.name} unix - n n - - pipe\n"
-                "  flags=q. eol=\\r\\n null_sender= user=postern-client\n"
+                f"  {FLAGS}\n"
                 f"  argv={self.program} --socket {transport.door} {transport.options}"
                 f" {transport.arguments}\n")
+
+    def advised(self) -> list[str]:
+        """What `pin-admin config postfix` has to print of the lines above."""
+        return [FLAGS, ARGUMENTS, "postern_destination_recipient_limit = 1\n",
+                f"postern_time_limit = {TIME_LIMIT}s\n"]
 
     def submitter(self) -> Submitter:
         return Submitter("127.0.0.1", PORT)

@@ -1,0 +1,71 @@
+#include "pin-admin/postfix_lmtp_lines.h"
+
+#include <string_view>
+
+namespace postern {
+namespace {
+
+constexpr std::string_view kMasterCf =
+    R"(# --- /etc/postfix/master.cf: by lmtp(8), recommended -------------------------
+# Each recipient gets a status of its own, no program is started for a message,
+# and no time limit bounces one: while the service is down, mail waits.
+# @N@  deliveries at a time: not above lmtp-connections in postern.conf.
+# lmtp_send_xforward_command  tells the queue id; without it mail is deferred.
+# lmtp_data_done_timeout      above total-timeout in postern.conf: who gives up
+#                             first would send mail twice.
+# no connection cache         a new connection to the door costs nothing.
+postern-lmtp unix - - @CHROOT@ - @N@ lmtp
+  -o lmtp_send_xforward_command=yes
+  -o lmtp_data_done_timeout=3600s
+  -o lmtp_connection_cache_on_demand=no
+)";
+
+constexpr std::string_view kMainCf =
+    R"(# --- /etc/postfix/main.cf: by lmtp(8) ----------------------------------------
+# The next hop of all this mail is the door, one for all destinations: Postfix's
+# limits for a destination are the door's. So all its hands may be busy, from the
+# first message on, and a destination that is slow leaves the others theirs.
+postern-lmtp_destination_concurrency_limit = @N@
+postern-lmtp_initial_destination_concurrency = @N@
+# Recipients of a message in one call, whatever their domains: each domain has
+# its own connection, side by side, and each recipient its own answer.
+postern-lmtp_destination_recipient_limit = 50
+
+# Which mail goes through Postern. All of it:
+#   default_transport = postern-lmtp:@HOP@
+# Or what a table names ('bank.example postern-lmtp:@HOP@'):
+#   transport_maps = hash:/etc/postfix/transport
+# The door is the next hop, so a smarthost is named by the policy: route=.
+# One destination that takes hours and hundreds of messages: copy the service in
+# master.cf as postern-slow, with 5 for its processes, and name it for that one.
+)";
+
+std::string Fill(std::string_view text, std::string_view name,
+                 const std::string& value) {
+  std::string filled(text);
+  for (std::size_t at = 0; (at = filled.find(name, at)) != std::string::npos;) {
+    filled.replace(at, name.size(), value);
+    at += value.size();
+  }
+  return filled;
+}
+
+}  // namespace
+
+PostfixLmtpLines PostfixLmtp(const Settings& settings,
+                             const std::string& queue_directory) {
+  const std::string& path = settings.door("lmtp")->path;
+  // lmtp(8) stands in the queue directory, chrooted or not.
+  const std::string root = queue_directory + "/";
+  const bool inside = path.starts_with(root);
+  PostfixLmtpLines lines;
+  lines.next_hop = "unix:" + (inside ? path.substr(root.size()) : path);
+  const std::string count = std::to_string(settings.lmtp_connections);
+  lines.master_cf =
+      Fill(Fill(kMasterCf, "@N@", count), "@CHROOT@", inside ? "y" : "n");
+  lines.main_cf =
+      Fill(Fill(kMainCf, "@N@", count), "@HOP@", lines.next_hop);
+  return lines;
+}
+
+}  // namespace postern
