@@ -33,8 +33,12 @@ USERS = {  # name: (uid, gid)
 GROUPS = {"postdrop": 5002}
 
 
-def enter() -> None:
-    """Returns inside the namespaces; outside, never returns."""
+def enter(prepare=None) -> None:
+    """Returns inside the namespaces; outside, never returns.
+
+    `prepare` runs before, as root, where the archive can be reached; what it
+    returns is prepared() inside.
+    """
     if os.environ.get(INSIDE) == "1":
         os.environ.pop(INSIDE)
         _furnish(Path(os.environ["POSTERN_LAB_ROOT"]))
@@ -42,10 +46,17 @@ def enter() -> None:
     if os.geteuid() != 0:
         _again(["sudo", "--preserve-env=POSTERN_LAB_CACHE,NO_COLOR", "--"])
     root = packages.unpacked_root(say=lambda text: print(text, file=sys.stderr))
+    if prepare:
+        os.environ["POSTERN_LAB_PREPARED"] = str(prepare())
     os.environ[INSIDE] = "1"
     os.environ["POSTERN_LAB_ROOT"] = str(root)
     _again(["unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork",
             "--mount-proc", "--kill-child=SIGKILL", "--"])
+
+
+def prepared() -> Path:
+    """What enter()'s `prepare` has returned."""
+    return Path(os.environ["POSTERN_LAB_PREPARED"])
 
 
 def _again(prefix: list[str]) -> None:
