@@ -14,17 +14,19 @@ constexpr std::string_view kMasterCf =
 # lmtp_data_done_timeout      above total-timeout in postern.conf: who gives up
 #                             first would send mail twice.
 # no connection cache         a new connection to the door costs nothing.
+# no line length limit        long lines are folded once, by Postern.
 postern-lmtp unix - - @CHROOT@ - @N@ lmtp
   -o lmtp_send_xforward_command=yes
   -o lmtp_data_done_timeout=3600s
   -o lmtp_connection_cache_on_demand=no
+  -o lmtp_line_length_limit=0
 )";
 
 constexpr std::string_view kMainCf =
     R"(# --- /etc/postfix/main.cf: by lmtp(8) ----------------------------------------
 # The next hop of all this mail is the door, one for all destinations: Postfix's
-# limits for a destination are the door's. So all its hands may be busy, from the
-# first message on, and a destination that is slow leaves the others theirs.
+# limits for a destination are the door's, and all its hands may be busy from the
+# first message on. Postern keeps a slow destination to a quarter of them.
 postern-lmtp_destination_concurrency_limit = @N@
 postern-lmtp_initial_destination_concurrency = @N@
 # Recipients of a message in one call, whatever their domains: each domain has
@@ -36,8 +38,8 @@ postern-lmtp_destination_recipient_limit = 50
 # Or what a table names ('bank.example postern-lmtp:@HOP@'):
 #   transport_maps = hash:/etc/postfix/transport
 # The door is the next hop, so a smarthost is named by the policy: route=.
-# One destination that takes hours and hundreds of messages: copy the service in
-# master.cf as postern-slow, with 5 for its processes, and name it for that one.
+# Bulk mail that shall not stand in others' way: copy the service in master.cf as
+# postern-bulk, with fewer processes, and name that for it.
 )";
 
 std::string Fill(std::string_view text, std::string_view name,
@@ -63,8 +65,7 @@ PostfixLmtpLines PostfixLmtp(const Settings& settings,
   const std::string count = std::to_string(settings.lmtp_connections);
   lines.master_cf =
       Fill(Fill(kMasterCf, "@N@", count), "@CHROOT@", inside ? "y" : "n");
-  lines.main_cf =
-      Fill(Fill(kMainCf, "@N@", count), "@HOP@", lines.next_hop);
+  lines.main_cf = Fill(Fill(kMainCf, "@N@", count), "@HOP@", lines.next_hop);
   return lines;
 }
 

@@ -1,5 +1,6 @@
 #include "posternd/engine.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace postern {
@@ -10,6 +11,8 @@ LmtpDoor::Limits LmtpLimits(const Settings& settings) {
   LmtpDoor::Limits limits;
   limits.until_dot = settings.timeouts.total - settings.timeouts.dot_reply;
   limits.message = settings.max_message_size;
+  // Three that are slow at the same time still leave hands to others.
+  limits.share = std::max<std::size_t>(1, settings.lmtp_connections / 4);
   return limits;
 }
 

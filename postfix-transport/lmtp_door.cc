@@ -39,6 +39,8 @@ class LmtpDoor::Connection {
   void Spool();
   bool Conclude();
   bool Deliver();
+  std::vector<RecipientResult> DeliverTo(const DeliveryRequest& request,
+                                         Deadline deadline) const;
 
   const LmtpDoor& door_;
   const int fd_;
@@ -160,7 +162,7 @@ bool LmtpDoor::Connection::Deliver() {
   RecipientGroups groups(
       protocol_.transaction(), cancellation_,
       [this, deadline](const DeliveryRequest& request) {
-        return door_.deliver_(request, *message_, deadline);
+        return DeliverTo(request, deadline);
       },
       door_.random_);
   bool there = true;
@@ -174,6 +176,21 @@ bool LmtpDoor::Connection::Deliver() {
     if (there && !more) there = Send();
   }
   return there;
+}
+
+std::vector<RecipientResult> LmtpDoor::Connection::DeliverTo(
+    const DeliveryRequest& request, Deadline deadline) const {
+  const std::string destination = ToString(request.recipient_domain);
+  const auto place =
+      door_.share_.Enter(destination, Deadline::MonotonicClock::now());
+  if (place) return door_.deliver_(request, *message_, deadline);
+  const ReasonInfo& busy = Describe(Reason::kServiceBusy);
+  return std::vector<RecipientResult>(
+      request.envelope.recipients.size(),
+      {RecipientResult::Outcome::kDeferred, std::string(busy.status),
+       std::string(busy.token) + ": earlier mail to " + destination +
+           " takes long and has its share of the service; hint: retried; the "
+           "log tells what its servers do"});
 }
 
 Reply LmtpDoor::Serve(Call& call, const OnResult& on_result) const {

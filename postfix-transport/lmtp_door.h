@@ -25,6 +25,7 @@
 #include "core/delivery/delivery.h"
 #include "core/delivery/spooled_message.h"
 #include "core/service/call_pool.h"
+#include "postfix-transport/destination_share.h"
 #include "postfix-transport/lmtp_protocol.h"
 
 namespace postern {
@@ -41,7 +42,10 @@ class LmtpDoor {
     // How long after a message came a recipient's may still be on its way to
     // the final dot; the reply to that has a time of its own.
     std::chrono::seconds until_dot{2400};
-    std::uint64_t message = 0;        // octets
+    std::uint64_t message = 0;  // octets
+    // Messages at a time to a destination of which one takes so long.
+    std::size_t share = 25;
+    std::chrono::seconds slow{60};
     std::chrono::seconds idle{300};   // for the next command
     std::chrono::seconds block{180};  // for the next octets of a message
     std::chrono::seconds data{300};   // for all of them
@@ -54,7 +58,8 @@ class LmtpDoor {
         spool_(spool),
         random_(random),
         name_(std::move(name)),
-        limits_(limits) {}
+        limits_(limits),
+        share_(limits.share, limits.slow) {}
 
   // Until the client quits, hangs up, is silent, or the service stops. The
   // reply is empty: all has been said on the call's socket.
@@ -68,6 +73,7 @@ class LmtpDoor {
   Random& random_;
   std::string name_;
   Limits limits_;
+  mutable DestinationShare share_;
 };
 
 // "421 4.3.2 service-busy: …": how the service's own refusals look to lmtp(8),

@@ -39,9 +39,9 @@ TEST(PostfixLmtpLinesTest, ConfigPostfixRecommendsItWhereThereIsADoor) {
   const std::string text = store.Good({"config", "postfix"}).out;
   EXPECT_THAT(text, HasSubstr("lmtp(8): recommended"));
   EXPECT_LT(text.find("postern-lmtp unix"), text.find("postern   unix"));
-  const Json json = store.GoodJson({"config", "postfix", "--queue-directory",
-                                    "/srv/postfix", "--set",
-                                    "door-lmtp=/srv/postfix/p/l"});
+  const Json json =
+      store.GoodJson({"config", "postfix", "--queue-directory", "/srv/postfix",
+                      "--set", "door-lmtp=/srv/postfix/p/l"});
   EXPECT_THAT(json.Dump(), HasSubstr("unix:p/l"));
   const std::string without =
       store.Good({"config", "postfix", "--set", "door-lmtp="}).out;

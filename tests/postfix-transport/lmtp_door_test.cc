@@ -223,6 +223,42 @@ TEST_F(LmtpDoorTest, NoAnswerOrAnExceptionIsADeferOfThoseRecipientsOnly) {
   EXPECT_EQ(Line(), "250 2.0.0 taken");
 }
 
+TEST_F(LmtpDoorTest, ASlowDestinationThatHasItsShareIsTriedLater) {
+  limits_.share = 1;
+  limits_.slow = seconds(0);
+  std::promise<void> begun, go_on;
+  Open(
+      [&](const DeliveryRequest& request, const Message&, Deadline) -> Results {
+        if (request.next_hop.str() == "slow.test") {
+          begun.set_value();
+          go_on.get_future().wait();
+        }
+        return {{Outcome::kDelivered, "2.0.0", "taken"}};
+      });
+  Begin({"x@slow.test"});
+  Say("hello\r\n.\r\n");
+  begun.get_future().wait();
+
+  OwnedFd first = std::move(client_);
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+  Call second;
+  second.socket.Reset(ends[0]);
+  client_.Reset(ends[1]);
+  std::thread serving(
+      [&] { door_->Serve(second, [](const RecipientResult&) {}); });
+  Begin({"y@slow.test", "y@fast.test"});
+  Say("hello\r\n.\r\n");
+  EXPECT_THAT(Line(), StartsWith("451 4.3.2 service-busy"));
+  EXPECT_EQ(Line(), "250 2.0.0 taken");
+  client_.Reset();
+  serving.join();
+
+  client_ = std::move(first);
+  go_on.set_value();
+  EXPECT_EQ(Line(), "250 2.0.0 taken");
+}
+
 TEST_F(LmtpDoorTest, NothingIsDeliveredThatWasNotWhollyReceived) {
   Open(Never());
   Begin({"x@y.test"});

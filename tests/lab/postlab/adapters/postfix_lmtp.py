@@ -8,7 +8,7 @@ from .postfix_pipe import PostfixPipe, Transport, find_process
 
 # What `pin-admin config postfix` prints, but for the lab's process limit.
 OPTIONS = {"lmtp_send_xforward_command": "yes", "lmtp_data_done_timeout": "3600s",
-           "lmtp_connection_cache_on_demand": "no"}
+           "lmtp_connection_cache_on_demand": "no", "lmtp_line_length_limit": "0"}
 PROCESSES = 100
 
 
