@@ -84,7 +84,7 @@ class Setting:
         self.receiver.start()
 
     def _start_service(self) -> None:
-        admin = product.Admin(self.programs["pin-admin"], self.service.config)
+        admin = product.Admin(self.programs, self.service.config)
         admin.must("init")
         policy = self.home / "policy.txt"
         ours = ("postern", "lmtp")

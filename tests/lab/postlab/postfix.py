@@ -100,6 +100,7 @@ class Postfix:
 
     def __init__(self, directory: Path, name: str):
         self.directory, self.name = directory, name
+        self.root = None  # a CleanRoot whose Postfix it is; None: the lab's own
         self.config = directory / "etc"
         self.queue = directory / "queue"
         self.log = logs.LineLog(directory / "log")
@@ -126,9 +127,13 @@ class Postfix:
     def start(self) -> None:
         errors = open(self.directory / "master.err", "ab")  # pylint: disable=R1732
         self.process = subprocess.Popen(
-            ["/usr/lib/postfix/sbin/master", "-c", str(self.config), "-s"],
+            self.line("/usr/lib/postfix/sbin/master", "-c", str(self.config), "-s"),
             stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
         logs.until(self._started, 20, f"{self.name}: master started")
+
+    def line(self, *words: str) -> list[str]:
+        """The command line that runs one of its programs."""
+        return self.root.command(*words) if self.root else list(words)
 
     def _started(self) -> bool:
         if self.process.poll() is not None:
@@ -137,7 +142,8 @@ class Postfix:
         return any("daemon started" in line for line in self.log.lines())
 
     def command(self, program: str, *arguments: str) -> str:
-        done = subprocess.run([f"/usr/sbin/{program}", "-c", str(self.config), *arguments],
+        done = subprocess.run(self.line(f"/usr/sbin/{program}", "-c", str(self.config),
+                                        *arguments),
                               capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise PostfixError(f"{program} {' '.join(arguments)}: {done.stderr.strip()}")

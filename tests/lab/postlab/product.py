@@ -9,12 +9,18 @@ import subprocess
 import threading
 from pathlib import Path
 
-from . import logs
+from . import logs, space
+from .clean_root import CleanRoot, debs
 
 PROGRAMS = {
     "posternd": "posternd/posternd",
     "postern-transport": "postfix-transport/postern-transport",
     "pin-admin": "pin-admin/pin-admin",
+}
+INSTALLED = {
+    "posternd": "/usr/sbin/posternd",
+    "postern-transport": "/usr/libexec/postern/postern-transport",
+    "pin-admin": "/usr/bin/pin-admin",
 }
 
 
@@ -22,18 +28,54 @@ class ProductError(RuntimeError):
     """One of Postern's programs is missing, refused a command or did not start."""
 
 
-def install(build: Path, into: Path) -> dict[str, Path]:
+class Programs:
+    """Where the programs are, and how they are run: here, or in a root of their own."""
+
+    def __init__(self, paths: dict[str, Path], root=None):
+        self.paths, self.root = paths, root
+
+    def __getitem__(self, name: str) -> Path:
+        return self.paths[name]
+
+    def __setitem__(self, name: str, path: Path) -> None:
+        self.paths[name] = path
+
+    def command(self, name: str, *words) -> list[str]:
+        """The command line, for root."""
+        line = [str(self.paths[name]), *map(str, words)]
+        return self.root.command(*line) if self.root else line
+
+    def start(self, name: str, *words, user: str, **more) -> subprocess.Popen:
+        """Runs it as that user: in a root of its own, the one whom that root knows."""
+        line = [str(self.paths[name]), *map(str, words)]
+        if self.root:
+            line = self.root.command(*line, user=user)
+        else:
+            more |= {"user": user, "group": user, "extra_groups": []}
+        return subprocess.Popen(line, stdin=subprocess.DEVNULL, cwd="/",  # pylint: disable=R1732
+                                **more)
+
+
+def install(build: Path, into: Path) -> Programs:
     """Copies the build's programs to where the lab's users may run them."""
     into.mkdir(parents=True, exist_ok=True)
-    programs = {}
+    paths = {}
     for name, place in PROGRAMS.items():
         source = build / place
         if not source.exists():
             raise ProductError(f"{source} does not exist: build it, or give --bin-dir")
-        programs[name] = into / name
+        paths[name] = into / name
         shutil.copy(source, into / name)
         (into / name).chmod(0o755)
-    return programs
+    return Programs(paths)
+
+
+def install_packages(directory: Path) -> Programs:
+    """dpkg -i in the clean root; from then on its users are the lab's."""
+    root = CleanRoot(space.prepared(), space.HOME)
+    root.install(debs(directory))
+    space.take_users(root.path / "etc")
+    return Programs({name: Path(path) for name, path in INSTALLED.items()}, root)
 
 
 class Syslog:
@@ -87,10 +129,8 @@ class Service:
 
     def start(self, wait: bool = True) -> None:
         log = open(self.log.path, "ab")  # pylint: disable=R1732
-        self.process = subprocess.Popen(
-            [str(self.programs["posternd"]), "--foreground", "--config", str(self.config)],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, user="postern",
-            group="postern", extra_groups=[], cwd="/")
+        self.process = self.programs.start("posternd", "--foreground", "--config", self.config,
+                                           user="postern", stdout=log, stderr=log)
         if wait:
             logs.until(self._answers, 20, f"posternd ({self.name}) answers")
 
@@ -136,13 +176,13 @@ class Service:
 class Admin:
     """pin-admin, run as root with a service's configuration."""
 
-    def __init__(self, program: Path, config: Path):
-        self.program, self.config = program, config
+    def __init__(self, programs: Programs, config: Path):
+        self.programs, self.config = programs, config
         self._lock = threading.Lock()
 
     def run(self, *words: str) -> subprocess.CompletedProcess:
         """Runs it, whatever its exit status."""
-        return subprocess.run([str(self.program), *words, "--config", str(self.config)],
+        return subprocess.run(self.programs.command("pin-admin", *words, "--config", self.config),
                               stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               check=False, timeout=120)
 

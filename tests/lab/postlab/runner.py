@@ -10,9 +10,10 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import adapters, faults, judge, logs, messages, pins, report, several
+from . import (adapters, clean_root, faults, judge, logs, messages, pins, report, several,
+               space)
 from . import scenarios as scenario_file
-from .product import Admin, Service, Syslog, install, settings
+from .product import Admin, Service, Syslog, install, install_packages, settings
 from .world import World
 
 PATIENCE = 90  # seconds for one attempt
@@ -22,17 +23,19 @@ TOP = Path(__file__).resolve().parents[3]
 class Lab:
     """The world with Postern in it, and the means to run a scenario."""
 
-    def __init__(self, adapter: str, build: Path):
-        self.adapter = adapter
-        self.world = World(adapter, Path("/run/lab/bin/postern-transport"))
-        self.home = self.world.home
-        self.programs = install(build, self.home / "bin")
+    def __init__(self, adapter: str, build: Path, packages: Path | None = None):
+        self.adapter, self.home = adapter, space.HOME
+        # First of all: the packages bring the users with them.
+        self.programs = (install_packages(packages) if packages else
+                         install(build, self.home / "bin"))
+        self.world = World(adapter, self.programs["postern-transport"], self.home)
+        self.world.sender.postfix.root = self.programs.root
         self.syslog = Syslog(self.home / "syslog")
         self.author = self.home / "private" / "author.db"
         self.author.parent.mkdir(mode=0o700, exist_ok=True)
         self.service = self.make_service("main", **self.world.sender.service_settings())
         self.world.sender.use(self.service)
-        self.admin = Admin(self.programs["pin-admin"], self.service.config)
+        self.admin = Admin(self.programs, self.service.config)
         self.done = {s.id: threading.Event() for s in self.world.scenarios}
 
     def make_service(self, name: str, **more) -> Service:
@@ -142,6 +145,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     options.add_argument("--adapter", default="postfix-pipe", choices=adapters.names())
     options.add_argument("--bin-dir", default=str(TOP / "build/release"), type=Path,
                          help="the build with Postern's programs (default: %(default)s)")
+    options.add_argument("--packages", type=Path, metavar="DIR",
+                         help="install the packages there in a clean Debian, and send by that "
+                         "one's Postfix and their programs, under their own users")
     options.add_argument("--only", action="append", default=[], metavar="ID",
                          help="a scenario (3a) or a row (3); may be repeated")
     options.add_argument("--quiet", action="store_true", help="show failures only")
@@ -152,6 +158,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
                          help="bring everything up, then start a shell inside")
     options.add_argument("--list", action="store_true", help="list the scenarios")
     return options.parse_args(arguments)
+
+
+def prepare(chosen: argparse.Namespace):
+    """What has to be done where the archive can be reached; None: nothing."""
+    if chosen.packages is None:
+        return None
+    return lambda: clean_root.prepare(chosen.packages, report.note)
 
 
 def show_list(adapter: str) -> int:
@@ -165,7 +178,7 @@ def show_list(adapter: str) -> int:
 
 def main(chosen: argparse.Namespace) -> int:
     begun = time.monotonic()
-    lab = Lab(chosen.adapter, chosen.bin_dir)
+    lab = Lab(chosen.adapter, chosen.bin_dir, chosen.packages)
     wanted = scenario_file.select(
         [s for s in lab.world.scenarios if s.row not in (20, 22) and lab.world.sender.can(s)],
         chosen.only)

@@ -128,6 +128,21 @@ def _private_etc() -> None:
         _run("mount", "--bind", str(etc / name), str(target))
 
 
+def take_users(etc: Path) -> None:
+    """Gives the lab's users the numbers that another root's passwd and group have."""
+    for name in ("passwd", "group"):
+        entries = [line.split(":") for line in (etc / name).read_text(encoding="utf-8")
+                   .splitlines()]
+        ours = {fields[0]: fields for fields in entries
+                if fields[0] in USERS or fields[0] in GROUPS}
+        numbers = {fields[2] for fields in ours.values()}
+        here = HOME / "etc" / name
+        # Postfix refuses a mail_owner whose number is another user's as well.
+        kept = [line for line in _without(here, ours) if line.split(":")[2] not in numbers]
+        here.write_text("\n".join(kept + [":".join(fields) for fields in ours.values()])
+                        + "\n", encoding="utf-8")
+
+
 def _without(file: Path, names) -> list[str]:
     lines = file.read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line.split(":", 1)[0] not in names]

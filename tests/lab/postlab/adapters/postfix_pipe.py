@@ -179,7 +179,8 @@ class PostfixPipe:
 
     def queued(self) -> set[str]:
         """The ids of all messages the MTA still holds."""
-        done = subprocess.run(["/usr/sbin/postqueue", "-c", str(self.postfix.config), "-j"],
+        done = subprocess.run(self.postfix.line("/usr/sbin/postqueue", "-c",
+                                                str(self.postfix.config), "-j"),
                               capture_output=True, text=True, check=True)
         return set(re.findall(r'"queue_id": "(\w+)"', done.stdout))
 
