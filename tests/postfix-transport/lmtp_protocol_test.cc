@@ -209,6 +209,7 @@ TEST(LmtpDataTest, AMessageEndsAtOnePlaceOnly) {
       {"..\r\n.\r\n", "..\r\n", ""},
       {".x\r\n.\r\n", ".x\r\n", ""},
       {"a\n.\n.\r\nb\r\n.\r\n", "a\n.\n.\r\nb\r\n", ""},
+      {"a\n.\r\nQUIT\r\n.\r\n", "a\n.\r\nQUIT\r\n", ""},
       {"a\r.\r\n.\r\n", "a\r.\r\n", ""},
       {"a\r\n.\rb\r\n.\r\n", "a\r\n.\rb\r\n", ""},
       {"a\r\n.\r\r\n.\r\n", "a\r\n.\r\r\n", ""},
