@@ -1,8 +1,8 @@
 // postfix-transport/destination_share.h
 //
 // DestinationShare: keeps one slow destination from holding every hand of the
-// LMTP door. To Postfix all mail there has one next hop, so its own limits for a
-// destination can't.
+// LMTP door. To Postfix all mail there has one next hop, so its own limits for
+// a destination can't.
 //
 // While a destination's mail moves it may have every hand: nothing is put off.
 // Once one of its messages takes long, it may have no more than its share, and
