@@ -33,7 +33,10 @@ class SmtpConnection final : public SmtpSession {
   const TlsEvidence& evidence() const override { return evidence_; }
   SendResult Send(const Envelope& envelope, const Message& message,
                   Deadline deadline) override;
-  SmtpStatus Reset(Deadline deadline) override;
+  bool Idle() override;
+  void SetCancellation(const Cancellation& cancellation) override {
+    options_.cancellation = cancellation;
+  }
   void Quit() override;
   void QuitAtOnce() override;
 
@@ -56,7 +59,7 @@ class SmtpConnection final : public SmtpSession {
   SmtpFailure Fail(SmtpStep step, const Error& error);
   SmtpStatus TryHello(std::string_view verb, Deadline deadline);
 
-  const SessionOptions options_;
+  SessionOptions options_;
   const TlsClient& tls_;
   const std::string peer_address_;
   std::unique_ptr<Stream> stream_;
@@ -64,6 +67,7 @@ class SmtpConnection final : public SmtpSession {
   // What the last EHLO said; nothing before one, and after STARTTLS.
   std::optional<ServerCapabilities> offered_;
   TlsEvidence evidence_;
+  bool used_ = false;  // MAIL was sent before
 };
 
 }  // namespace postern

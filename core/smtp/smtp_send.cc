@@ -65,8 +65,8 @@ class Transaction {
  private:
   // Before MAIL: what we can't send at all.
   bool Check();
-  // MAIL, RCPT and DATA. True if the server now waits for the message and has
-  // accepted a recipient.
+  // RSET where it is needed, MAIL, RCPT and DATA. True if the server now waits
+  // for the message and has accepted a recipient.
   bool SendEnvelope();
   bool SendBody();
   void SendDot();
@@ -75,6 +75,8 @@ class Transaction {
   // "MAIL …", "RCPT …", …, "DATA": the i-th of them.
   std::string Command(std::size_t i) const;
   std::size_t command_count() const { return envelope_.recipients.size() + 2; }
+  // The reply to RSET. False if the connection is over.
+  bool ReadReset();
   // Notes the reply to the i-th command. False if the connection is over.
   bool Note(std::size_t i, SmtpReply reply);
   // Reads the reply to the i-th command and notes it.
@@ -183,15 +185,24 @@ std::chrono::milliseconds Transaction::TimeoutOf(std::size_t i) const {
 bool Transaction::SendEnvelope() {
   const std::size_t depth =
       connection_.offered_->pipelining ? kPipelineDepth : 1;
+  bool reset = std::exchange(connection_.used_, true);
   for (std::size_t next = 0; next < command_count();) {
     // Alone in its group, DATA comes with the knowledge that nobody wants it.
     if (next == command_count() - 1 && !any_accepted()) break;
-    const std::size_t end = std::min(next + depth, command_count());
+    std::size_t end = std::min(next + depth, command_count());
     std::string commands;
+    if (reset) {
+      commands = "RSET\r\n";
+      if (depth == 1) end = next;
+    }
     for (std::size_t i = next; i < end; ++i) commands += Command(i);
     const Status written =
         connection_.Write(commands, deadline_.Within(TimeoutOf(next)));
     if (!written.ok()) return Fail(written.error());
+    if (std::exchange(reset, false)) {
+      if (!ReadReset()) return false;
+      if (next == end) continue;
+    }
     for (; next < end; ++next) {
       if (!ReadAndNote(next)) return false;
     }
@@ -204,6 +215,16 @@ bool Transaction::SendEnvelope() {
   // one included.
   if (go_ahead) connection_.Abort();
   return false;
+}
+
+bool Transaction::ReadReset() {
+  const Result<SmtpReply> reply = connection_.ReadReply(
+      deadline_.Within(timeouts_.reset), connection_.options_.cancellation);
+  if (!reply.ok()) return Fail(reply.error());
+  if (reply->code == 250) return true;
+  return Fail({reply->code == 421 ? Reason::kServerDeferred
+                                  : Reason::kSmtpProtocolError,
+               "answer to RSET: " + reply->Text()});
 }
 
 bool Transaction::ReadAndNote(std::size_t i) {

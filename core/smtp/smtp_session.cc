@@ -33,13 +33,18 @@ std::variant<std::unique_ptr<SmtpSession>, SmtpFailure> SmtpSession::Open(
     const TlsClient& tls, Deadline deadline) {
   const Status helo = CheckHelo(options.helo);
   if (!helo.ok()) {
-    return SmtpFailure{helo.error(), std::nullopt, SmtpStep::kConnect};
+    return SmtpFailure{helo.error(), std::nullopt, SmtpStep::kPrepare};
   }
-  Result<std::unique_ptr<Stream>> stream = Stream::Connect(
-      address, port, options.source, deadline.Within(options.timeouts.connect),
-      options.cancellation);
+  Result<std::unique_ptr<Stream>> stream =
+      Stream::Make(address, options.source);
   if (!stream.ok()) {
-    return SmtpFailure{stream.error(), std::nullopt, SmtpStep::kConnect};
+    return SmtpFailure{stream.error(), std::nullopt, SmtpStep::kPrepare};
+  }
+  const Status connected = (*stream)->Connect(
+      address, port, deadline.Within(options.timeouts.connect),
+      options.cancellation);
+  if (!connected.ok()) {
+    return SmtpFailure{connected.error(), std::nullopt, SmtpStep::kConnect};
   }
   auto session = std::make_unique<SmtpConnection>(
       options, tls, std::move(stream).value(), address);
@@ -167,14 +172,8 @@ SmtpStatus SmtpConnection::StartTls(Deadline deadline) {
   return Handshake(deadline);
 }
 
-SmtpStatus SmtpConnection::Reset(Deadline deadline) {
-  Result<SmtpReply> reply =
-      Ask("RSET\r\n", deadline.Within(options_.timeouts.reset));
-  if (!reply.ok()) return Fail(SmtpStep::kReset, reply.error());
-  if (reply->code == 250) return std::nullopt;
-  SmtpFailure failure = Fail(SmtpStep::kReset, Unexpected("RSET", *reply));
-  failure.reply = std::move(*reply);
-  return failure;
+bool SmtpConnection::Idle() {
+  return !stream_->closed() && FillFromSocket().ok() && reader_.pending() == 0;
 }
 
 void SmtpConnection::Quit() { Leave(options_.timeouts.quit); }

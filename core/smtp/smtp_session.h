@@ -30,15 +30,15 @@
 namespace postern {
 
 // Where a session failed. The caller learns from it what the failure says about
-// the host: kConnect that it can't be reached, kHandshake that its TLS is
-// broken.
+// the host: kPrepare nothing (no socket, no such source address), kConnect that
+// it can't be reached, kHandshake that its TLS is broken.
 enum class SmtpStep {
+  kPrepare,
   kConnect,
   kHandshake,
   kGreeting,
   kHello,
-  kStartTls,
-  kReset
+  kStartTls
 };
 
 // Why a step failed; with the server's reply where there was one.
@@ -125,10 +125,18 @@ class SmtpSession {
   // `deadline` ends with the final dot, which is not sent once it has passed or
   // the caller is gone. From there the reply has SmtpTimeouts::dot of its own,
   // so a caller with a budget for the whole keeps that much of it back.
+  // A connection that has carried a transaction before is reset first (RSET, in
+  // the same write where pipelining is offered); a failure there is one before
+  // MAIL.
   virtual SendResult Send(const Envelope& envelope, const Message& message,
                           Deadline deadline) = 0;
-  // RSET, before a kept connection is used again.
-  virtual SmtpStatus Reset(Deadline deadline) = 0;
+  // Whether it can carry another message: open, and the server has said nothing
+  // since its last reply. Does not wait. An octet or an end that came meanwhile
+  // leaves the two sides with different ideas of where they are.
+  virtual bool Idle() = 0;
+  // Whose waits these are from now on: a kept connection belongs to nobody, and
+  // then to the next delivery.
+  virtual void SetCancellation(const Cancellation& cancellation) = 0;
   // QUIT, a short wait for the 221, close_notify, close. Never throws, never
   // takes longer than a few seconds.
   virtual void Quit() = 0;

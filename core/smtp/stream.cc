@@ -66,9 +66,8 @@ Status BindSource(int fd, const IpAddress& source, const IpAddress& address) {
 
 }  // namespace
 
-Result<std::unique_ptr<Stream>> Stream::Connect(
-    const IpAddress& address, Port port, const std::optional<IpAddress>& source,
-    Deadline deadline, const Cancellation& cancellation) {
+Result<std::unique_ptr<Stream>> Stream::Make(
+    const IpAddress& address, const std::optional<IpAddress>& source) {
   const int fd = socket(address.is_v6() ? AF_INET6 : AF_INET,
                         SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
@@ -83,21 +82,26 @@ Result<std::unique_ptr<Stream>> Stream::Connect(
   // We write whole commands and records; holding the last one back only waits.
   const int on = 1;
   (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return stream;
+}
 
+Status Stream::Connect(const IpAddress& address, Port port, Deadline deadline,
+                       const Cancellation& cancellation) {
   const SocketAddress peer = MakeSocketAddress(address, port.value);
-  int error = connect(fd, peer.get(), peer.size) == 0 ? 0 : errno;
+  int error = connect(fd_, peer.get(), peer.size) == 0 ? 0 : errno;
   if (error == EINPROGRESS || error == EINTR) {
     const Status ready =
-        WaitForSocket(fd, SocketReady::kToWrite, deadline, cancellation);
+        WaitForSocket(fd_, SocketReady::kToWrite, deadline, cancellation);
     if (!ready.ok()) return ready.error();
     socklen_t size = sizeof error;
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+    if (getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
+      error = errno;
   }
   if (error == ETIMEDOUT) {
     return Error{Reason::kConnectionTimeout, ErrorText(error)};
   }
   if (error != 0) return Error{Reason::kConnectionFailed, ErrorText(error)};
-  return stream;
+  return {};
 }
 
 Status Stream::StartTls(const TlsClient& client,

@@ -20,16 +20,19 @@ namespace postern {
 
 class Stream {
  public:
-  // kConnectionFailed or kConnectionTimeout; kClientGone.
-  static Result<std::unique_ptr<Stream>> Connect(
-      const IpAddress& address, Port port,
-      const std::optional<IpAddress>& source, Deadline deadline,
-      const Cancellation& cancellation);
+  // A socket for that address, from `source`. What fails here
+  // (kConnectionFailed) says nothing about the peer.
+  static Result<std::unique_ptr<Stream>> Make(
+      const IpAddress& address, const std::optional<IpAddress>& source);
 
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
   ~Stream() { Close(); }
 
+  // kConnectionFailed or kConnectionTimeout; kClientGone. Once, before all
+  // else.
+  Status Connect(const IpAddress& address, Port port, Deadline deadline,
+                 const Cancellation& cancellation);
   // The errors of TlsClient::Connect(). Once only.
   Status StartTls(const TlsClient& client, const TlsParameters& parameters,
                   Deadline deadline, const Cancellation& cancellation);

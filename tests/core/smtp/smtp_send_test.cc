@@ -394,21 +394,5 @@ TEST_P(SmtpSendTest, ASpoolThatCannotBeReadSendsNoHalfMessage) {
   }
 }
 
-TEST_P(SmtpSendTest, AConnectionIsGoodForAnotherMessageAfterReset) {
-  ScriptedSmtpServer server(
-      Ordinary(Behaviour({{"RCPT TO:<d", "550 5.1.1 no d"}})));
-  {
-    const auto session = Greeted(server);
-    ASSERT_TRUE(session);
-    EXPECT_EQ(session->Send(kOne, message_, Soon()).dot->code, 250);
-    ASSERT_FALSE(session->Reset(Soon()));
-    EXPECT_FALSE(session->Send({"", {"d@mx.test"}, ""}, message_, Soon()).dot);
-    ASSERT_FALSE(session->Reset(Soon()));
-    EXPECT_EQ(session->Send(kThree, message_, Soon()).dot->code, 250);
-    session->Quit();
-  }
-  EXPECT_EQ(server.Records().front().messages.size(), 2U);
-}
-
 }  // namespace
 }  // namespace postern
