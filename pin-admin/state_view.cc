@@ -36,6 +36,7 @@ Json ToJson(const StoredVerdict& stored) {
   json.Set("outcome", record.outcome);
   json.Set("reply", record.reply);
   json.Set("starttls_offered", record.starttls_offered);
+  json.Set("reused", static_cast<int>(record.reused));
   json.Set("protocol", record.evidence.protocol);
   json.Set("cipher", record.evidence.cipher);
   json.Set("server_name", record.evidence.server_name);
@@ -89,6 +90,10 @@ void ShowVerdicts(Output& out, const std::vector<StoredVerdict>& verdicts) {
                                               "offered)"
                                             : ", cleartext (no STARTTLS offer)")
                  : ", " + record.evidence.protocol;
+    if (record.reused > 0) {
+      where += ", a connection that had carried " +
+               std::to_string(record.reused) + " before";
+    }
     out.Line(Clean(where + ", " + std::string(ToString(verdict.basis))));
     out.Line(Clean("    " + verdict.line));
     if (!verdict.pass()) {

@@ -119,12 +119,13 @@ Status Daemon::Start() {
 }
 
 // A delivery has a client's socket, the message's pipe, a spool file and a
-// connection at a time; without descriptors it is deferred.
+// connection at a time, and others are kept; without descriptors it is
+// deferred.
 void Daemon::CheckDescriptors(const Settings& settings) const {
   rlimit files{};
   const std::size_t hands =
       std::size_t{settings.worker_threads} + settings.lmtp_connections;
-  const std::size_t wanted = 8 * hands + 200;
+  const std::size_t wanted = 8 * hands + settings.connections.kept + 200;
   if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= wanted) return;
   log_.Warning("only " + std::to_string(files.rlim_cur) +
                " file descriptors (LimitNOFILE=); worker-threads and "

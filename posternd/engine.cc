@@ -4,6 +4,21 @@
 #include <utility>
 
 namespace postern {
+namespace {
+
+ConnectionLimits LimitsFrom(const Settings& settings) {
+  const ConnectionSettings& given = settings.connections;
+  ConnectionLimits limits;
+  limits.kept = given.kept;
+  limits.per_host = given.per_host;
+  limits.messages = given.messages;
+  limits.idle = given.idle;
+  limits.life = given.life;
+  limits.wait = settings.timeouts.connect;
+  return limits;
+}
+
+}  // namespace
 
 namespace {
 
@@ -22,7 +37,7 @@ Engine::Engine(const Settings& settings, std::unique_ptr<AssembledGate> gate,
                const Domain& own_name, Surroundings around)
     : settings_(settings),
       gate_(std::move(gate)),
-      delivery_(gate_->gate(), around.sink, around.clock),
+      delivery_(gate_->gate(), around.sink, around.clock, LimitsFrom(settings)),
       spool_(settings.spool_directory,
              {settings.max_message_size, settings.spool_limit,
               settings.line_length_limit}),

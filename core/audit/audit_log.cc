@@ -138,6 +138,7 @@ std::string AuditLine(const SessionRecord& record) {
   line.Add("tls", evidence.protocol.empty() ? "none" : evidence.protocol, 32);
   line.Add("cipher", evidence.cipher, 64);
   line.Add("starttls", record.starttls_offered ? "offered" : "not-offered");
+  if (record.reused > 0) line.Add("reused", std::to_string(record.reused), 16);
   line.Add("findings", FindingsText(verdict.findings), 512);
   line.Add("note", NoteText(verdict.findings));
   line.Add("plan", record.plan_digest, 64);

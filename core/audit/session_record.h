@@ -1,7 +1,7 @@
 // core/audit/session_record.h
 //
-// SessionRecord: what happened on one connection, for the audit line, the
-// observations and, later, TLS reports. SessionSink: who is told.
+// SessionRecord: what happened to one message on one connection, for the audit
+// line, the observations and, later, TLS reports. SessionSink: who is told.
 #pragma once
 
 #include <string>
@@ -25,6 +25,9 @@ struct SessionRecord {
   Verdict verdict;
   TlsEvidence evidence;
   bool starttls_offered = false;
+  // Messages that the same connection had carried before; 0: it was made for
+  // this one.
+  unsigned reused = 0;
   // "delivered", "deferred", "bounced", "refused" (no MAIL), "looked".
   std::string outcome;
   std::string reply;  // the server's last words, sanitised

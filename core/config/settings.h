@@ -40,6 +40,14 @@ struct TimeoutSettings {
   std::chrono::seconds probe{60};       // of one connection made only to look
 };
 
+// Connections to other hosts: how many at once, and which are used again.
+struct ConnectionSettings {
+  std::size_t per_host = 0;  // to one address of a host
+  std::size_t kept = 0;      // unused ones, of all hosts; 0: none
+  unsigned messages = 0;     // that one carries
+  std::chrono::seconds idle{}, life{};
+};
+
 struct Settings {
   std::string author_store, snapshot, state_store;
   std::string socket_directory, spool_directory;
@@ -63,6 +71,7 @@ struct Settings {
   std::size_t max_message_size = 0, spool_limit = 0;  // octets
   std::size_t line_length_limit = 0;                  // octets; 0: none
   TimeoutSettings timeouts;
+  ConnectionSettings connections;
   std::chrono::hours verdict_retention{}, observation_retention{};
 
   std::vector<DoorSettings> doors;

@@ -108,6 +108,27 @@ Status SetCountOf(Settings& settings, Values values) {
   return {};
 }
 
+template <auto kField, std::size_t kLow, std::size_t kHigh>
+Status SetConnectionCount(Settings& settings, Values values) {
+  const Result<std::size_t> value = ParseCount(One(values), kLow, kHigh);
+  if (!value) return value.error();
+  auto& field = settings.connections.*kField;
+  field = static_cast<std::remove_reference_t<decltype(field)>>(*value);
+  return {};
+}
+
+template <auto kField, unsigned kMaxSeconds>
+Status SetConnectionTime(Settings& settings, Values values) {
+  const Result<std::chrono::seconds> value = ParseDuration(One(values));
+  if (!value) return value.error();
+  if (*value > std::chrono::seconds(kMaxSeconds)) {
+    return Error(Reason::kRequestInvalid,
+                 "more than " + std::to_string(kMaxSeconds) + " seconds");
+  }
+  settings.connections.*kField = *value;
+  return {};
+}
+
 template <auto kField, typename Item>
 Status SetParsed(Settings& settings, Values values) {
   (settings.*kField).clear();
@@ -149,6 +170,7 @@ Status SetDoorUsers(Settings& settings, std::string_view name, Values values) {
 
 using S = Settings;
 using T = TimeoutSettings;
+using C = ConnectionSettings;
 
 constexpr std::array kRows{
     SettingRow{{"author-store", "/var/lib/postern/private/author.db", "PATH",
@@ -253,6 +275,27 @@ constexpr std::array kRows{
     SettingRow{{"probe-private-addresses", "no", "yes|no",
                 "Whether probes may go to private and loopback addresses."},
                SetSwitch<&S::probe_private_addresses>},
+    SettingRow{{"host-connections", "20", "NUMBER",
+                "At most so many connections at once to one address of a host. "
+                "A delivery beyond that waits as long as connect-timeout, then "
+                "goes on to the next address. 1 to 1000."},
+               SetConnectionCount<&C::per_host, 1, 1000>},
+    SettingRow{
+        {"kept-connections", "100", "NUMBER",
+         "At most so many unused connections, of all hosts, are kept for "
+         "the next message to the same destination; 0: none. Up to "
+         "1000."},
+        SetConnectionCount<&C::kept, 0, 1000>},
+    SettingRow{{"kept-idle", "5s", "TIME",
+                "How long a connection is kept unused. Up to 5m."},
+               SetConnectionTime<&C::idle, 300>},
+    SettingRow{{"kept-life", "5m", "TIME",
+                "How long after it was made a connection may be used again. Up "
+                "to 1h."},
+               SetConnectionTime<&C::life, 3600>},
+    SettingRow{{"kept-messages", "100", "NUMBER",
+                "How many messages one connection carries. 1 to 10000."},
+               SetConnectionCount<&C::messages, 1, 10'000>},
     SettingRow{{"connect-timeout", "30s", "TIME", "For a TCP connection."},
                SetTimeout<&T::connect>},
     SettingRow{{"command-timeout", "5m", "TIME",

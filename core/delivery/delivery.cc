@@ -39,8 +39,12 @@ SessionRecord RecordOfPlanning(const DeliveryRequest& request,
 
 }  // namespace
 
-Delivery::Delivery(Gate& gate, SessionSink& sink, const Clock& clock)
-    : gate_(gate), sink_(sink), clock_(clock) {}
+Delivery::Delivery(Gate& gate, SessionSink& sink, const Clock& clock,
+                   const ConnectionLimits& limits, const MomentNow& now)
+    : gate_(gate),
+      sink_(sink),
+      clock_(clock),
+      connections_(gate, limits, now) {}
 
 std::vector<RecipientResult> Delivery::Deliver(const DeliveryRequest& request,
                                                const Message& message,
@@ -53,8 +57,8 @@ std::vector<RecipientResult> Delivery::Deliver(const DeliveryRequest& request,
       sink_.OnSession(RecordOfPlanning(request, *verdict, clock_.Now()));
       return ForAll(recipients, FromPlanning(*verdict));
     }
-    return HostLoop(gate_, sink_, clock_, std::get<Plan>(planned), request,
-                    message, deadline)
+    return HostLoop(gate_, connections_, sink_, clock_, std::get<Plan>(planned),
+                    request, message, deadline)
         .Run();
   } catch (const std::exception& e) {
     return ForAll(recipients,

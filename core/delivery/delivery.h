@@ -10,6 +10,7 @@
 
 #include "core/audit/session_record.h"
 #include "core/clock/clock.h"
+#include "core/delivery/connections.h"
 #include "core/gate/gate.h"
 #include "core/smtp/message.h"
 
@@ -33,7 +34,10 @@ struct RecipientResult {
 
 class Delivery {
  public:
-  Delivery(Gate& gate, SessionSink& sink, const Clock& clock);
+  // Without limits no connection is kept.
+  Delivery(Gate& gate, SessionSink& sink, const Clock& clock,
+           const ConnectionLimits& limits = {},
+           const MomentNow& now = MonotonicNow);
 
   // Thread-safe. As many results as recipients, in their order. Never throws;
   // whatever goes wrong is a defer.
@@ -45,6 +49,7 @@ class Delivery {
   Gate& gate_;
   SessionSink& sink_;
   const Clock& clock_;
+  Connections connections_;
 };
 
 }  // namespace postern

@@ -53,12 +53,31 @@ Answer DecidingReply(const SendResult& sent, std::size_t index) {
   return {"end of data", nullptr};
 }
 
+// A kept connection whose server had gone, or would carry no more. Where MAIL
+// was not accepted, a new connection can't duplicate anything; a server that
+// counts the messages of a connection says so at MAIL in all kinds of ways, so
+// its "no" there is believed only on a new one.
+bool IsStale(const Connection& connection, const SendResult& sent) {
+  if (connection.carried == 0 || sent.dot_sent) return false;
+  if (sent.mail && IsPositive(*sent.mail)) return false;
+  return !sent.failure || (!EndsDelivery(sent.failure->reason()) &&
+                           !RuledOut(sent.failure->reason()));
+}
+
+// Both sides know where they are: every command was answered, the message was
+// taken.
+bool MayCarryMore(const SendResult& sent) {
+  return !sent.failure && sent.dot && IsPositive(*sent.dot);
+}
+
 }  // namespace
 
-HostLoop::HostLoop(Gate& gate, SessionSink& sink, const Clock& clock,
-                   const Plan& plan, const DeliveryRequest& request,
-                   const Message& message, Deadline deadline)
+HostLoop::HostLoop(Gate& gate, Connections& connections, SessionSink& sink,
+                   const Clock& clock, const Plan& plan,
+                   const DeliveryRequest& request, const Message& message,
+                   Deadline deadline)
     : gate_(gate),
+      connections_(connections),
       sink_(sink),
       clock_(clock),
       plan_(plan),
@@ -92,6 +111,7 @@ bool HostLoop::EveryHostSaidNo() const {
 }
 
 void HostLoop::FirstPass() {
+  all_dead_ = connections_.AllDead(plan_);
   for (const HostPlan& host : plan_.hosts) {
     if (!open()) return;
     if (host.refused || host.facts.ips.empty()) {
@@ -129,18 +149,22 @@ void HostLoop::TryAddress(const HostPlan& host, const IpAddress& address) {
     return;
   }
   --connections_left_;
-  ConnectRequest how;
-  how.cancellation = request_.cancellation;
-  Connection connection = gate_.Connect(plan_, host, address, how, deadline_);
-
-  if (connection.tls_failed && host.tls == TlsUse::kOpportunistic) {
-    Record(connection, "refused", "");
-    --connections_left_;
-    how.without_tls = true;
-    connection = gate_.Connect(plan_, host, address, how, deadline_);
+  Connections::Wanted wanted{plan_, host, address, {}, all_dead_};
+  wanted.how.cancellation = request_.cancellation;
+  Connections::Lease lease = connections_.Open(wanted, deadline_);
+  if (lease.connection.carried > 0) {
+    if (SendThrough(lease, host)) return;
+    connections_.Reconnect(lease, wanted, deadline_);
   }
+  if (lease.connection.tls_failed && host.tls == TlsUse::kOpportunistic) {
+    Record(lease.connection, "refused", "");
+    --connections_left_;
+    wanted.how.without_tls = true;
+    connections_.Reconnect(lease, wanted, deadline_);
+  }
+  const Connection& connection = lease.connection;
   if (connection.session && connection.verdict.pass()) {
-    SendThrough(connection, host);
+    SendThrough(lease, host);
     return;
   }
   Note(host, connection.verdict);
@@ -162,12 +186,12 @@ void HostLoop::DryRunPass() {
   candidates_.clear();
   for (const Candidate& candidate : candidates) {
     if (!open() || deadline_.expired()) return;
-    ConnectRequest how;
-    how.cancellation = request_.cancellation;
-    how.keep_refused = true;
-    how.without_tls = candidate.without_tls;
-    Connection connection = gate_.Connect(plan_, *candidate.host,
-                                          candidate.address, how, deadline_);
+    Connections::Wanted wanted{plan_, *candidate.host, candidate.address, {}};
+    wanted.how.cancellation = request_.cancellation;
+    wanted.how.keep_refused = true;
+    wanted.how.without_tls = candidate.without_tls;
+    Connections::Lease lease = connections_.Open(wanted, deadline_);
+    Connection& connection = lease.connection;
     // Judged anew: what was found this time has to be passable as well.
     const PassOver over =
         MayPassOver(on_fail(), *candidate.host, connection.verdict);
@@ -184,11 +208,12 @@ void HostLoop::DryRunPass() {
     if (!connection.verdict.pass()) {
       connection.verdict.decision = Decision::kDeliverAnyway;
     }
-    SendThrough(connection, *candidate.host);
+    SendThrough(lease, *candidate.host);
   }
 }
 
-void HostLoop::SendThrough(Connection& connection, const HostPlan& host) {
+bool HostLoop::SendThrough(Connections::Lease& lease, const HostPlan& host) {
+  Connection& connection = lease.connection;
   if (!gate_.StillHolds(plan_)) {
     connection.session->Quit();
     const Error changed(Reason::kPolicyChanged,
@@ -197,7 +222,7 @@ void HostLoop::SendThrough(Connection& connection, const HostPlan& host) {
     Note(host, connection.verdict);
     Record(connection, "refused", "");
     stopped_ = true;
-    return;
+    return true;
   }
   std::vector<std::size_t> whom;
   Envelope envelope{request_.envelope.sender, {}, request_.envelope.queue_id};
@@ -210,7 +235,8 @@ void HostLoop::SendThrough(Connection& connection, const HostPlan& host) {
       Where(ToString(host.facts.host), connection.verdict.address);
   const SendResult sent =
       connection.session->Send(envelope, message_, deadline_);
-  connection.session->QuitAtOnce();
+  if (IsStale(connection, sent)) return false;
+  if (!MayCarryMore(sent)) connection.session->QuitAtOnce();
 
   const std::size_t before = open_;
   Settle(sent, whom, where);
@@ -228,6 +254,8 @@ void HostLoop::SendThrough(Connection& connection, const HostPlan& host) {
          : open_ < before ? "bounced"
                           : "deferred",
          reply);
+  if (MayCarryMore(sent)) connections_.Keep(std::move(lease));
+  return true;
 }
 
 void HostLoop::Settle(const SendResult& sent,
@@ -305,6 +333,7 @@ void HostLoop::Record(const Connection& connection, std::string_view outcome,
   record.verdict = connection.verdict;
   record.evidence = connection.evidence;
   record.starttls_offered = connection.starttls_offered;
+  record.reused = connection.carried;
   record.outcome = outcome;
   record.reply = reply;
   sink_.OnSession(record);

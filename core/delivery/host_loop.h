@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/audit/session_record.h"
+#include "core/delivery/connections.h"
 #include "core/delivery/delivery.h"
 #include "core/delivery/report.h"
 #include "core/gate/gate.h"
@@ -22,9 +23,9 @@ namespace postern {
 // Lives for one delivery, in one thread. Borrows everything.
 class HostLoop {
  public:
-  HostLoop(Gate& gate, SessionSink& sink, const Clock& clock, const Plan& plan,
-           const DeliveryRequest& request, const Message& message,
-           Deadline deadline);
+  HostLoop(Gate& gate, Connections& connections, SessionSink& sink,
+           const Clock& clock, const Plan& plan, const DeliveryRequest& request,
+           const Message& message, Deadline deadline);
 
   std::vector<RecipientResult> Run();
 
@@ -42,7 +43,9 @@ class HostLoop {
   // A host that is refused by its plan, or has no address.
   Verdict RefusedUnasked(const HostPlan& host) const;
   void TryAddress(const HostPlan& host, const IpAddress& address);
-  void SendThrough(Connection& connection, const HostPlan& host);
+  // False: the connection was a kept one and had ended before the server took
+  // MAIL. That says nothing about the host and settles nothing.
+  bool SendThrough(Connections::Lease& lease, const HostPlan& host);
   // Settles what the server's replies settle.
   void Settle(const SendResult& sent, const std::vector<std::size_t>& whom,
               const std::string& where);
@@ -57,6 +60,7 @@ class HostLoop {
   OnFail on_fail() const { return plan_.on_fail; }
 
   Gate& gate_;
+  Connections& connections_;
   SessionSink& sink_;
   const Clock& clock_;
   const Plan& plan_;
@@ -70,6 +74,8 @@ class HostLoop {
   // Nothing more may be tried: the MTA hung up, time is over, or a server may
   // have the message already.
   bool stopped_ = false;
+  // No address of the plan has answered lately: one delivery may still try.
+  bool all_dead_ = false;
   // Every address that the plan has was asked: only then may a "no" bounce.
   bool all_asked_ = true;
   int connections_left_;

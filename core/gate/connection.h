@@ -18,6 +18,12 @@ struct Connection {
   bool starttls_offered = false;
   // TLS was tried and failed before anything could be judged.
   bool tls_failed = false;
+  // Whether the address answers to TCP at all. Trouble on this side, and a
+  // caller who has gone, leave it unknown.
+  enum class Reach { kUnknown, kReached, kUnreachable };
+  Reach reach = Reach::kUnknown;
+  // Messages that the connection has carried before this one.
+  unsigned carried = 0;
   // Ready for Send() where the verdict is "pass", or is "no" and
   // `keep_refused` was asked for; null otherwise (closed with QUIT and
   // close_notify, never MAIL).

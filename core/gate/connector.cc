@@ -38,6 +38,16 @@ bool TlsFailed(const SmtpFailure& failure) {
   }
 }
 
+Connection::Reach ReachOf(const SmtpFailure& failure) {
+  if (failure.step == SmtpStep::kPrepare) return Connection::Reach::kUnknown;
+  if (failure.step != SmtpStep::kConnect) return Connection::Reach::kReached;
+  const Reason reason = failure.error.reason();
+  return reason == Reason::kConnectionFailed ||
+                 reason == Reason::kConnectionTimeout
+             ? Connection::Reach::kUnreachable
+             : Connection::Reach::kUnknown;
+}
+
 // A dry run may connect to a host that the line refuses. Then what stands
 // behind the refusal is judged first, so that a "could not find out" there is
 // not hidden; the refusal is what remains if all the rest holds.
@@ -50,7 +60,26 @@ Verdict JudgeBehind(const HostPlan& host, const TlsEvidence& evidence,
   return verdict.pass() ? Judge(host, evidence, now) : verdict;
 }
 
+// What a verdict says besides what Judge() knows.
+void Complete(const Plan& plan, const HostPlan& host, const IpAddress& address,
+              Basis basis, Verdict& verdict) {
+  verdict.mx_host = ToString(host.facts.host);
+  verdict.address = address.str();
+  verdict.basis = basis;
+  verdict.line = Format(plan.destination.policy.line);
+  verdict.origin = plan.destination.policy.origin;
+}
+
 }  // namespace
+
+Connection NotConnected(const Plan& plan, const HostPlan& host,
+                        const IpAddress& address, const Error& why) {
+  Connection connection;
+  connection.evidence.peer_address = address.str();
+  connection.verdict = DeferFor(why);
+  Complete(plan, host, address, Basis::kLive, connection.verdict);
+  return connection;
+}
 
 SessionOptions Connector::OptionsFor(const Plan& plan, const HostPlan& host,
                                      const ConnectRequest& request) const {
@@ -109,11 +138,7 @@ Connection Connector::Connect(const Plan& plan, const HostPlan& host,
   Connection connection;
   connection.evidence.peer_address = address.str();
   const auto finish = [&]() -> Connection&& {
-    connection.verdict.mx_host = ToString(host.facts.host);
-    connection.verdict.address = address.str();
-    connection.verdict.basis = request.basis;
-    connection.verdict.line = Format(plan.destination.policy.line);
-    connection.verdict.origin = plan.destination.policy.origin;
+    Complete(plan, host, address, request.basis, connection.verdict);
     return std::move(connection);
   };
   const auto close = [&] {
@@ -131,9 +156,11 @@ Connection Connector::Connect(const Plan& plan, const HostPlan& host,
                         OptionsFor(plan, host, request), tls_, deadline);
   if (const auto* failure = std::get_if<SmtpFailure>(&opened)) {
     connection.tls_failed = TlsFailed(*failure);
+    connection.reach = ReachOf(*failure);
     Fail(*failure, connection);
     return finish();
   }
+  connection.reach = Connection::Reach::kReached;
   connection.session =
       std::move(std::get<std::unique_ptr<SmtpSession>>(opened));
 
@@ -161,6 +188,13 @@ Connection Connector::Connect(const Plan& plan, const HostPlan& host,
     }
   }
   return finish();
+}
+
+void Connector::JudgeAgain(const Plan& plan, const HostPlan& host,
+                           const IpAddress& address,
+                           Connection& connection) const {
+  connection.verdict = Judge(host, connection.evidence, clock_.Now());
+  Complete(plan, host, address, Basis::kLive, connection.verdict);
 }
 
 }  // namespace postern

@@ -15,6 +15,10 @@
 
 namespace postern {
 
+// What stands in for a connection that was not even tried: a defer.
+Connection NotConnected(const Plan& plan, const HostPlan& host,
+                        const IpAddress& address, const Error& why);
+
 // Thread-safe; borrows its parts.
 class Connector {
  public:
@@ -29,6 +33,11 @@ class Connector {
   Connection Connect(const Plan& plan, const HostPlan& host,
                      const IpAddress& address, const ConnectRequest& request,
                      Deadline deadline) const;
+
+  // A verdict of today on a connection that was kept: its evidence, this plan,
+  // this moment. No network.
+  void JudgeAgain(const Plan& plan, const HostPlan& host,
+                  const IpAddress& address, Connection& connection) const;
 
  private:
   SessionOptions OptionsFor(const Plan& plan, const HostPlan& host,

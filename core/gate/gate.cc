@@ -6,7 +6,8 @@
 namespace postern {
 
 Gate::Gate(Parts parts)
-    : left_out_(std::move(parts.left_out)),
+    : store_(parts.store),
+      left_out_(std::move(parts.left_out)),
       planner_(parts.store, parts.router, parts.sources, left_out_,
                parts.clock),
       connector_(parts.resolver, parts.tls, parts.clock, std::move(parts.helo),
@@ -38,6 +39,23 @@ Connection Gate::Connect(const Plan& plan, const HostPlan& host,
     Connection failed;
     failed.verdict = DeferFor(Error(Reason::kInternal, e.what()));
     return failed;
+  }
+}
+
+void Gate::JudgeAgain(const Plan& plan, const HostPlan& host,
+                      const IpAddress& address, Connection& connection) {
+  try {
+    connector_.JudgeAgain(plan, host, address, connection);
+  } catch (const std::exception& e) {
+    connection.verdict = DeferFor(Error(Reason::kInternal, e.what()));
+  }
+}
+
+std::string Gate::Generation() {
+  try {
+    return store_.Generation();
+  } catch (const std::exception&) {
+    return {};
   }
 }
 

@@ -54,7 +54,16 @@ class Gate {
                      const IpAddress& address, const ConnectRequest& request,
                      Deadline deadline);
 
+  // A new verdict on a connection that Connect() made for this host of an equal
+  // plan, from what it showed then. Never throws.
+  void JudgeAgain(const Plan& plan, const HostPlan& host,
+                  const IpAddress& address, Connection& connection);
+
+  // Changes with each policy commit; empty where the policy can't be read.
+  std::string Generation();
+
  private:
+  PolicyStore& store_;
   std::vector<std::string> left_out_;
   Planner planner_;
   Connector connector_;

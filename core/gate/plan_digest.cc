@@ -1,5 +1,7 @@
 #include "core/gate/plan_digest.h"
 
+#include <algorithm>
+
 #include "core/x509/digest.h"
 
 namespace postern {
@@ -30,6 +32,15 @@ void AddHost(std::string& text, const HostPlan& host) {
   }
 }
 
+// In an order of their own: which of two equal hosts comes first is chance, and
+// asks for nothing else of either.
+void AddHosts(std::string& text, const std::vector<HostPlan>& hosts) {
+  std::vector<std::string> each(hosts.size());
+  for (std::size_t i = 0; i < hosts.size(); ++i) AddHost(each[i], hosts[i]);
+  std::sort(each.begin(), each.end());
+  for (const std::string& host : each) text += host;
+}
+
 }  // namespace
 
 std::string DigestOf(const Plan& plan) {
@@ -41,7 +52,7 @@ std::string DigestOf(const Plan& plan) {
     Add(text, held.hop.str());
     Add(text, Format(held.policy.line));
   }
-  for (const HostPlan& host : plan.hosts) AddHost(text, host);
+  AddHosts(text, plan.hosts);
 
   const Result<std::string> digest = Digest(DigestAlgorithm::kSha256, text);
   // A plan without a digest is never equal to another: nothing is shared.

@@ -210,6 +210,10 @@ constexpr std::array kReasons{
     ReasonInfo{kServiceUnavailable, "service-unavailable", "4.3.0", "",
                "posternd does not answer",
                "start it: systemctl status postern"},
+    ReasonInfo{kHostBusy, "host-busy", "4.4.5", "",
+               "the host has as many connections as it may have",
+               "raise host-connections if the host can take more, or lower the "
+               "MTA's concurrency"},
     ReasonInfo{kServiceBusy, "service-busy", "4.3.2", "",
                "the service has all hands full",
                "raise worker-threads, or lower the MTA's concurrency"},

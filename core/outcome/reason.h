@@ -81,6 +81,7 @@ enum class Reason : std::uint8_t {
   kRequestInvalid,
   kTooManyRecipients,
   kServiceUnavailable,
+  kHostBusy,
   kServiceBusy,
   kServiceStopping,
   kClientNotAllowed,

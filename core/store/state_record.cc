@@ -48,6 +48,13 @@ bool Truth(const Json& json, const char* name) {
   return found != json.end() && found->is_boolean() && found->get<bool>();
 }
 
+unsigned Count(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  return found != json.end() && found->is_number_unsigned()
+             ? found->get<unsigned>()
+             : 0;
+}
+
 Reason ReadReason(const Json& json) {
   return ReasonFromToken(Text(json, "reason")).value_or(Reason::kInternal);
 }
@@ -120,6 +127,7 @@ std::string WriteRecord(const SessionRecord& record) {
        {"outcome", record.outcome},
        {"reply", record.reply},
        {"starttls-offered", record.starttls_offered},
+       {"reused", record.reused},
        {"protocol", evidence.protocol},
        {"cipher", evidence.cipher},
        {"server-name", evidence.server_name},
@@ -153,6 +161,7 @@ Result<SessionRecord> ReadRecord(std::string_view text,
   record.outcome = Text(json, "outcome");
   record.reply = Text(json, "reply");
   record.starttls_offered = Truth(json, "starttls-offered");
+  record.reused = Count(json, "reused");
   record.verdict = ReadVerdict(json);
   record.evidence = TlsEvidence(std::move(chain));
   record.evidence.protocol = Text(json, "protocol");

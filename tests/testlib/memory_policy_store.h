@@ -21,6 +21,7 @@ class MemoryPolicyStore final : public PolicyStore {
     PolicyRow& row = rows_[line.key.str()];
     row.key = line.key;
     row.line = std::move(line);
+    ++generation_;
   }
   void AddPin(Pin pin) {
     PolicyRow& row = rows_[pin.key];
@@ -35,10 +36,13 @@ class MemoryPolicyStore final : public PolicyStore {
     if (row == rows_.end()) return std::optional<PolicyRow>();
     return std::optional<PolicyRow>(row->second);
   }
-  std::string Generation() override { return "1"; }
+  std::string Generation() override {
+    return broken_ ? "" : std::to_string(generation_);
+  }
 
  private:
   std::map<std::string, PolicyRow> rows_;
+  int generation_ = 0;
   bool broken_ = false;
 };
 

@@ -40,6 +40,11 @@ TEST(SettingsTest, AnEmptyFileMeansTheDefaults) {
   EXPECT_EQ(settings.verifiers, (std::vector<std::string>{"pin", "webpki"}));
   EXPECT_TRUE(settings.leave_out.empty());
   EXPECT_EQ(settings.timeouts.total, seconds(3000));
+  EXPECT_EQ(settings.connections.per_host, 20u);
+  EXPECT_EQ(settings.connections.kept, 100u);
+  EXPECT_EQ(settings.connections.messages, 100u);
+  EXPECT_EQ(settings.connections.idle, seconds(5));
+  EXPECT_EQ(settings.connections.life, seconds(300));
   EXPECT_EQ(settings.verdict_retention, hours(24 * 30));
   ASSERT_NE(settings.door("pipe"), nullptr);
   EXPECT_EQ(settings.door("pipe")->path, "/run/postern/pipe");
@@ -192,6 +197,16 @@ TEST(SettingsTest, UsersAreNamesOrNumbers) {
   const Result<std::vector<uid_t>> uids = ResolveUsers(users);
   ASSERT_FALSE(uids.ok());
   EXPECT_TRUE(Has(uids.error().detail(), "no-such-user-here"));
+}
+
+TEST(SettingsTest, ConnectionsAreBounded) {
+  EXPECT_EQ(Parsed("kept-connections = 0\n").connections.kept, 0u);
+  for (const char* text :
+       {"host-connections = 0\n", "host-connections = 1001\n",
+        "kept-connections = 1001\n", "kept-messages = 0\n", "kept-idle = 6m\n",
+        "kept-life = 2h\n"}) {
+    EXPECT_NE(ErrorOf(text), "accepted") << text;
+  }
 }
 
 }  // namespace

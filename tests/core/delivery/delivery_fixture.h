@@ -137,6 +137,16 @@ class DeliveryTest : public testing::Test {
     return delivery_.Deliver(request, message_, Deadline::After(seconds(20)));
   }
 
+  // One message through another Delivery, to one domain by its own MX.
+  std::vector<RecipientResult> DeliverBy(
+      Delivery& delivery, const std::string& domain = "bank.test",
+      const Cancellation& cancellation = {}) {
+    const DeliveryRequest request{
+        "pipe", TestDomain(domain), NextHop::Parse(domain).value(),
+        Envelope{"sender@own.test", {"a@" + domain}, "ABC123"}, cancellation};
+    return delivery.Deliver(request, message_, Deadline::After(seconds(20)));
+  }
+
   const TestCertificate good_ = MakeSelfSigned(ForHost("mx1.bank.test"));
   const TestCertificate bad_ = MakeSelfSigned(ForHost("mx2.bank.test"));
   MemoryPolicyStore store_;

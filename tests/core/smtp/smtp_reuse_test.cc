@@ -47,7 +47,8 @@ TEST_P(SmtpReuseTest, AConnectionIsGoodForAnotherMessageAfterReset) {
   const ConnectionRecord record = server.Records().front();
   EXPECT_EQ(record.messages.size(), 2U);
   std::size_t resets = 0;
-  for (const std::string& command : record.commands) resets += command == "RSET";
+  for (const std::string& command : record.commands)
+    resets += command == "RSET";
   EXPECT_EQ(resets, 2U);
 }
 
