@@ -60,11 +60,11 @@ def run(setting: Setting, way: str, count: int) -> Run:
     if sent != count:
         wrong = next(x for x in sender.lines if to in x and b" status=sent " not in x)
         raise BenchError(f"{way}: {count - sent} of {count} were not sent: {wrong.decode()}")
-    if way == "reuse":  # several of them on a connection
-        logs.until(lambda: receiver.count(b": client=") >= count, 30,
-                   f"the receiver saw {count} messages by {way}")
-    elif way != "nothing":  # each over TLS, on a connection of its own
+    if way == "direct":  # each over TLS, on a connection of its own
         logs.until(lambda: receiver.count(b" starttls=1 ", b" data=1 ") >= count, 30,
+                   f"the receiver saw {count} messages by {way}")
+    elif way != "nothing":  # several of them on a connection
+        logs.until(lambda: receiver.count(b": client=") >= count, 30,
                    f"the receiver saw {count} messages by {way}")
     if way in ("direct", "reuse") and sender.count(b"status=sent", b"relay=mx.bench.test") != count:
         raise BenchError("smtp(8) sent elsewhere")

@@ -107,6 +107,8 @@ class Receivers:
             "virtual_gid_maps": "static:5005",
             "smtpd_relay_restrictions": "permit_mynetworks, reject",
             "smtpd_tls_loglevel": "1",
+            # After the kill of an smtpd; a minute as it comes.
+            "service_throttle_time": "1s",
             "smtpd_tls_received_header": "yes",
             "smtpd_tls_session_cache_database": "",
         }, services)

@@ -10,8 +10,8 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import (adapters, clean_root, faults, judge, logs, messages, pins, report, several,
-               space)
+from . import (adapters, clean_root, faults, judge, logs, messages, pins, report, reuse,
+               several, space)
 from . import scenarios as scenario_file
 from .product import Admin, Service, Syslog, install, install_packages, settings
 from .world import World
@@ -33,7 +33,9 @@ class Lab:
         self.syslog = Syslog(self.home / "syslog")
         self.author = self.home / "private" / "author.db"
         self.author.parent.mkdir(mode=0o700, exist_ok=True)
-        self.service = self.make_service("main", **self.world.sender.service_settings())
+        # A connection of its own for each attempt; row 23 is about the others.
+        self.service = self.make_service("main", **{"kept-connections": "0"}
+                                         | self.world.sender.service_settings())
         self.world.sender.use(self.service)
         self.admin = Admin(self.programs, self.service.config)
         self.done = {s.id: threading.Event() for s in self.world.scenarios}
@@ -170,8 +172,8 @@ def prepare(chosen: argparse.Namespace):
 def show_list(adapter: str) -> int:
     for scenario in scenario_file.load():
         print(f"{scenario.id:8} {scenario.title:55} {scenario.domain}")
-    for fault in faults.of(adapter):
-        print(f"{fault.id:8} {fault.title}")
+    for thing in faults.of(adapter) + reuse.of(adapter):
+        print(f"{thing.id:8} {thing.title}")
     print(several.TITLE)
     return 0
 
@@ -180,22 +182,25 @@ def main(chosen: argparse.Namespace) -> int:
     begun = time.monotonic()
     lab = Lab(chosen.adapter, chosen.bin_dir, chosen.packages)
     wanted = scenario_file.select(
-        [s for s in lab.world.scenarios if s.row not in (20, 22) and lab.world.sender.can(s)],
+        [s for s in lab.world.scenarios
+         if s.row not in (20, 22, 23) and lab.world.sender.can(s)],
         chosen.only)
     broken = scenario_file.select(faults.of(chosen.adapter), chosen.only)
+    plays = scenario_file.select(reuse.of(chosen.adapter), chosen.only)
     ids = {s.id for s in wanted}
     lab.selected = ids.__contains__
     mixed = not chosen.only or "22" in chosen.only
     unknown = [i for i in chosen.only if i != "22"
-               and not any(i in (x.id, str(x.row)) for x in wanted + broken)]
+               and not any(i in (x.id, str(x.row)) for x in wanted + broken + plays)]
     if unknown:
         sys.exit(f"no such scenario: {', '.join(unknown)}")
     faults.prepare(lab, broken)
+    reuse.prepare(lab, plays)
     try:
         lab.start()
         if chosen.shell:
             return shell(lab)
-        status = run_all(lab, wanted, broken, mixed, report.Tally(chosen.quiet), begun)
+        status = run_all(lab, wanted, broken + plays, mixed, report.Tally(chosen.quiet), begun)
         if status != 0 and not chosen.keep_logs:
             chosen.keep_logs = TOP / "build" / "lab-logs"
         return status
@@ -206,14 +211,15 @@ def main(chosen: argparse.Namespace) -> int:
 
 
 def run_all(lab: Lab, wanted: list, broken: list, mixed: bool, tally, begun: float) -> int:
-    report.note(f"{len(wanted)} scenarios and {len(broken)} faults at once")
+    report.note(f"{len(wanted)} scenarios and {len(broken)} faults and plays at once")
 
     def one(scenario):
         found, last = lab.run(scenario)
         tally.add(f"{scenario.id:7} {scenario.title}", "\n".join(found), last)
 
     def fault(broken_thing):
-        found, last = faults.run(lab, broken_thing)
+        runs = reuse if isinstance(broken_thing, reuse.Play) else faults
+        found, last = runs.run(lab, broken_thing)
         tally.add(f"{broken_thing.id:7} {broken_thing.title}", "\n".join(found), last)
 
     def many():
