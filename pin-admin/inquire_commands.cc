@@ -117,8 +117,11 @@ ExitStatus ExplainQueueId(Context& context, const std::string& id) {
   const Result<std::vector<StoredVerdict>> verdicts =
       ReadVerdicts(context, query);
   if (!verdicts) return out.CouldNot(verdicts.error());
+  const Result<std::vector<JournalEntry>> journal = ReadJournalOf(context, id);
+  if (!journal) return out.CouldNot(journal.error());
+  ShowJournal(out, *journal);
   ShowVerdicts(out, *verdicts);
-  if (verdicts->empty()) {
+  if (verdicts->empty() && journal->empty()) {
     return out.No("nothing is recorded for " + id +
                   "; a domain is written with a dot, and old verdicts are "
                   "dropped (verdict-retention)");

@@ -53,6 +53,56 @@ Colour ColourOf(Decision decision) {
                                                 : Colour::kBad;
 }
 
+std::string_view StateName(JournalState state) {
+  switch (state) {
+    case JournalState::kDelivered:
+      return "delivered";
+    case JournalState::kUnanswered:
+      return "unanswered";
+    case JournalState::kNotSent:
+      return "not-sent";
+    case JournalState::kBegun:
+      break;
+  }
+  return "begun";
+}
+
+// A server may have had the message before the last attempt, and has it now.
+bool MaybeTwice(const JournalEntry& entry) {
+  return entry.unknown > 0 && entry.state == JournalState::kDelivered;
+}
+
+std::string MeaningOf(const JournalEntry& entry) {
+  const std::string at = Clean(entry.where) + " at " +
+                         FormatTime(entry.ended_at.value_or(entry.begun_at));
+  std::string text;
+  switch (entry.state) {
+    case JournalState::kDelivered:
+      text = "delivered to " + at;
+      break;
+    case JournalState::kUnanswered:
+      return "sent to " + at +
+             ", which did not answer: it may have the message, and it is sent "
+             "again";
+    case JournalState::kNotSent:
+      text = "not delivered; last tried " + at;
+      break;
+    case JournalState::kBegun:
+      return "begun with " + at +
+             ": under way, or the service ended meanwhile; in that case it is "
+             "sent again";
+  }
+  if (entry.unknown > 0) {
+    text += entry.state == JournalState::kDelivered
+                ? "; may have been delivered twice, for "
+                : "; a server may have it, for ";
+    text += std::to_string(entry.unknown) +
+            " earlier attempt(s) ended after the message and before the reply "
+            "to it, or by a kill";
+  }
+  return text;
+}
+
 }  // namespace
 
 Result<std::vector<StoredVerdict>> ReadVerdicts(Context& context,
@@ -113,6 +163,36 @@ void ShowVerdicts(Output& out, const std::vector<StoredVerdict>& verdicts) {
     }
   }
   out.doc().Set("verdicts", std::move(list));
+}
+
+Result<std::vector<JournalEntry>> ReadJournalOf(Context& context,
+                                                const std::string& queue_id) {
+  const Status dropped = DropPrivileges(context.settings.user);
+  if (!dropped) return dropped.error();
+  return ReadJournal(context.settings.journal, queue_id);
+}
+
+void ShowJournal(Output& out, const std::vector<JournalEntry>& entries) {
+  Json list = Json::MakeArray();
+  for (const JournalEntry& entry : entries) {
+    const std::string meaning = MeaningOf(entry);
+    Json json = Json::MakeObject();
+    json.Set("recipient", Clean(entry.key.recipient));
+    json.Set("state", StateName(entry.state));
+    json.Set("begun_at", FormatTime(entry.begun_at));
+    json.Set("ended_at",
+             entry.ended_at ? Json(FormatTime(*entry.ended_at)) : Json());
+    json.Set("host", Clean(entry.where));
+    json.Set("reply", Clean(entry.reply));
+    json.Set("attempts", std::uint64_t{entry.attempts});
+    json.Set("unknown_attempts", std::uint64_t{entry.unknown});
+    json.Set("maybe_twice", MaybeTwice(entry));
+    list.Add(std::move(json));
+    out.Line(out.Paint(MaybeTwice(entry) ? Colour::kWarning : Colour::kBold,
+                       Clean(entry.key.recipient)) +
+             ": " + meaning);
+  }
+  out.doc().Set("deliveries", std::move(list));
 }
 
 bool IsPolicyNo(Reason reason) {

@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "core/store/delivery_journal.h"
 #include "core/store/state_store.h"
 #include "pin-admin/command.h"
 
@@ -16,6 +17,14 @@ Result<std::vector<StoredVerdict>> ReadVerdicts(Context& context,
                                                 const VerdictQuery& query);
 Result<std::vector<Observation>> ReadObservations(
     Context& context, const ObservationQuery& query);
+
+// The delivery journal's entries of a queue id; likewise.
+Result<std::vector<JournalEntry>> ReadJournalOf(Context& context,
+                                                const std::string& queue_id);
+
+// As text, and "deliveries" in the document: what was sent, and whether a
+// message may have been delivered twice.
+void ShowJournal(Output& out, const std::vector<JournalEntry>& entries);
 
 // As text, and "verdicts" in the document.
 void ShowVerdicts(Output& out, const std::vector<StoredVerdict>& verdicts);

@@ -51,6 +51,9 @@ std::vector<std::string> NeedingRestart(const Settings& old,
   note(old.verdict_retention != now.verdict_retention, "verdict-retention");
   note(old.observation_retention != now.observation_retention,
        "observation-retention");
+  note(old.journal != now.journal, "journal");
+  note(old.journal_retention != now.journal_retention, "journal-retention");
+  note(old.journal_limit != now.journal_limit, "journal-limit");
   note(old.user != now.user, "user");
   for (const DoorSettings& door : old.doors) {
     const DoorSettings* changed = now.door(door.name);
@@ -94,7 +97,8 @@ Status Daemon::Start() {
 
   CheckDescriptors(*settings);
   OpenStateStore(*settings);
-  auto engine = Engine::Make(*settings, {*sink_, clock_, controls_});
+  OpenJournal(*settings);
+  auto engine = Engine::Make(*settings, {*sink_, *journal_, clock_, controls_});
   if (!engine) return engine.error();
   engine_ = *std::move(engine);
   if (engine_->store().Generation().empty()) {
@@ -150,6 +154,18 @@ void Daemon::OpenStateStore(const Settings& settings) {
                opened.error().ToString());
   }
   sink_ = std::make_unique<FanOutSink>(std::move(sinks));
+}
+
+// Without it mail is deferred: it starts all the same, and each delivery tries
+// again.
+void Daemon::OpenJournal(const Settings& settings) {
+  JournalStore::Options options;
+  options.path = settings.journal;
+  options.retention = settings.journal_retention;
+  options.limit = settings.journal_limit;
+  options.warn = [this](std::string_view text) { log_.Error(text); };
+  journal_ = std::make_unique<JournalStore>(std::move(options), clock_);
+  (void)journal_->Check();  // it says by itself what is wrong
 }
 
 Result<std::vector<Door>> Daemon::OpenDoors(const Settings& settings) {
@@ -283,7 +299,7 @@ Result<std::vector<std::string>> Daemon::Reload() {
   const Result<Settings> settings =
       LoadSettings(options_.config, options_.missing, options_.overrides);
   if (!settings) return settings.error();
-  auto made = Engine::Make(*settings, {*sink_, clock_, controls_});
+  auto made = Engine::Make(*settings, {*sink_, *journal_, clock_, controls_});
   if (!made) return made.error();
   std::vector<std::pair<std::string, std::vector<uid_t>>> users;
   const std::vector<DoorStatus> open = service_->Doors();

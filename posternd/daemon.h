@@ -17,6 +17,7 @@
 #include "core/config/settings.h"
 #include "core/service/listening_socket.h"
 #include "core/service/service.h"
+#include "core/store/delivery_journal.h"
 #include "core/store/state_store.h"
 #include "posternd/engine.h"
 #include "posternd/query_door.h"
@@ -58,6 +59,7 @@ class Daemon {
       const Settings& settings, std::vector<InheritedSocket>& inherited);
   void CheckDescriptors(const Settings& settings) const;
   void OpenStateStore(const Settings& settings);
+  void OpenJournal(const Settings& settings);
   Result<std::vector<std::string>> Reload();
   bool Stop();
 
@@ -77,6 +79,7 @@ class Daemon {
   std::vector<std::string> own_sockets_;  // to remove at the end
 
   std::unique_ptr<StateStore> state_;
+  std::unique_ptr<JournalStore> journal_;
   SyslogSink syslog_sink_;
   std::unique_ptr<FanOutSink> sink_;
   std::atomic<std::uint64_t> delivered_{0}, deferred_{0}, bounced_{0};

@@ -26,6 +26,7 @@ class Engine {
   // What outlives every engine.
   struct Surroundings {
     SessionSink& sink;
+    DeliveryJournal& journal;
     const Clock& clock;
     const ServiceControls& controls;
   };

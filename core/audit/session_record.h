@@ -28,7 +28,8 @@ struct SessionRecord {
   // Messages that the same connection had carried before; 0: it was made for
   // this one.
   unsigned reused = 0;
-  // "delivered", "deferred", "bounced", "refused" (no MAIL), "looked".
+  // "delivered", "deferred", "bounced", "refused" (no MAIL), "looked",
+  // "already-sent" (by the journal: no connection at all).
   std::string outcome;
   std::string reply;  // the server's last words, sanitised
 };

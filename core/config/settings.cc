@@ -89,6 +89,10 @@ Status CheckTogether(Settings& settings) {
       door.path = settings.socket_directory + "/" + door.path;
     }
   }
+  if (settings.journal.empty()) {
+    const std::string& state = settings.state_store;
+    settings.journal = state.substr(0, state.rfind('/') + 1) + "journal.db";
+  }
   if (settings.timeouts.total > std::chrono::minutes(55)) {
     return Invalid("total-timeout: more than 55m; the mail would bounce");
   }

@@ -49,7 +49,7 @@ struct ConnectionSettings {
 };
 
 struct Settings {
-  std::string author_store, snapshot, state_store;
+  std::string author_store, snapshot, state_store, journal;
   std::string socket_directory, spool_directory;
   std::string user, group;  // the service's
 
@@ -73,6 +73,8 @@ struct Settings {
   TimeoutSettings timeouts;
   ConnectionSettings connections;
   std::chrono::hours verdict_retention{}, observation_retention{};
+  std::chrono::hours journal_retention{};
+  std::size_t journal_limit = 0;  // entries
 
   std::vector<DoorSettings> doors;
   // The door of that name; nothing where there is none.

@@ -129,6 +129,20 @@ Status SetConnectionTime(Settings& settings, Values values) {
   return {};
 }
 
+Status SetJournal(Settings& settings, Values values) {
+  settings.journal.clear();
+  if (One(values).empty()) return {};
+  return SetPath<&Settings::journal>(settings, values);
+}
+
+Status SetJournalLimit(Settings& settings, Values values) {
+  const Result<std::size_t> value =
+      ParseCount(One(values), 1000, 1'000'000'000);
+  if (!value) return value.error();
+  settings.journal_limit = *value;
+  return {};
+}
+
 template <auto kField, typename Item>
 Status SetParsed(Settings& settings, Values values) {
   (settings.*kField).clear();
@@ -183,6 +197,11 @@ constexpr std::array kRows{
     SettingRow{{"state", "/var/lib/postern/state/state.db", "PATH",
                 "What the service has seen: observations and verdicts."},
                SetPath<&S::state_store>},
+    SettingRow{{"journal", "", "PATH",
+                "The delivery journal: what was begun and what was sent; "
+                "without it mail is deferred. Empty: journal.db beside the "
+                "file of state."},
+               SetJournal},
     SettingRow{{"user", "postern", "USER",
                 "The service runs as this user; pin-admin becomes it before it "
                 "talks to the network."},
@@ -321,6 +340,15 @@ constexpr std::array kRows{
     SettingRow{{"observation-retention", "400d", "TIME",
                 "How long a key is remembered that is no longer seen."},
                SetRetention<&S::observation_retention>},
+    SettingRow{{"journal-retention", "7d", "TIME",
+                "How long the journal knows that a message was sent. Longer "
+                "than the MTA keeps trying (Postfix: maximal_queue_lifetime, "
+                "5d); a shorter time can only cost a duplicate."},
+               SetRetention<&S::journal_retention>},
+    SettingRow{{"journal-limit", "1000000", "NUMBER",
+                "Entries of the journal, about 300 octets each; beyond it the "
+                "oldest go."},
+               SetJournalLimit},
 };
 
 constexpr auto kInfos = [] {

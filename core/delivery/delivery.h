@@ -11,6 +11,7 @@
 #include "core/audit/session_record.h"
 #include "core/clock/clock.h"
 #include "core/delivery/connections.h"
+#include "core/delivery/message_journal.h"
 #include "core/gate/gate.h"
 #include "core/smtp/message.h"
 
@@ -34,8 +35,10 @@ struct RecipientResult {
 
 class Delivery {
  public:
-  // Without limits no connection is kept.
+  // Without a journal nothing is remembered of what was sent; without limits no
+  // connection is kept.
   Delivery(Gate& gate, SessionSink& sink, const Clock& clock,
+           DeliveryJournal* journal = nullptr,
            const ConnectionLimits& limits = {},
            const MomentNow& now = MonotonicNow);
 
@@ -46,9 +49,18 @@ class Delivery {
                                        Deadline deadline) noexcept;
 
  private:
+  std::vector<RecipientResult> ConsultAndSend(const DeliveryRequest& request,
+                                              const Message& message,
+                                              Deadline deadline);
+  std::vector<RecipientResult> PlanAndSend(const DeliveryRequest& request,
+                                           const Message& message,
+                                           MessageJournal& journal,
+                                           Deadline deadline);
+
   Gate& gate_;
   SessionSink& sink_;
   const Clock& clock_;
+  DeliveryJournal* journal_;
   Connections connections_;
 };
 

@@ -70,12 +70,38 @@ bool MayCarryMore(const SendResult& sent) {
   return !sent.failure && sent.dot && IsPositive(*sent.dot);
 }
 
+// For the journal: what is known of each recipient now.
+std::vector<JournalEnd> EndsOf(const SendResult& sent,
+                               const std::vector<std::string>& recipients) {
+  const bool unanswered = sent.dot_sent && (!sent.dot || sent.dot->code < 400);
+  std::vector<JournalEnd> ends;
+  for (std::size_t k = 0; k < recipients.size(); ++k) {
+    const Answer answer = DecidingReply(sent, k);
+    JournalEnd end{recipients[k], JournalState::kNotSent, "", ""};
+    if (answer.reply != nullptr) {
+      end.status = StatusOf(*answer.reply);
+      end.reply = answer.reply->Text();
+    } else if (sent.failure) {
+      end.reply = sent.failure->ToString();
+    }
+    const bool by_the_dot = answer.reply == nullptr ||
+                            answer.reply == (sent.dot ? &*sent.dot : nullptr);
+    if (by_the_dot && answer.reply != nullptr && IsPositive(*answer.reply)) {
+      end.state = JournalState::kDelivered;
+    } else if (by_the_dot && unanswered) {
+      end.state = JournalState::kUnanswered;
+    }
+    ends.push_back(std::move(end));
+  }
+  return ends;
+}
+
 }  // namespace
 
 HostLoop::HostLoop(Gate& gate, Connections& connections, SessionSink& sink,
                    const Clock& clock, const Plan& plan,
                    const DeliveryRequest& request, const Message& message,
-                   Deadline deadline)
+                   MessageJournal& journal, Deadline deadline)
     : gate_(gate),
       connections_(connections),
       sink_(sink),
@@ -83,6 +109,7 @@ HostLoop::HostLoop(Gate& gate, Connections& connections, SessionSink& sink,
       plan_(plan),
       request_(request),
       message_(message),
+      journal_(journal),
       deadline_(deadline),
       results_(request.envelope.recipients.size()),
       open_(request.envelope.recipients.size()),
@@ -215,13 +242,8 @@ void HostLoop::DryRunPass() {
 bool HostLoop::SendThrough(Connections::Lease& lease, const HostPlan& host) {
   Connection& connection = lease.connection;
   if (!gate_.StillHolds(plan_)) {
-    connection.session->Quit();
-    const Error changed(Reason::kPolicyChanged,
-                        plan_.destination.policy.line.key.str());
-    connection.verdict = DeferFor(changed);
-    Note(host, connection.verdict);
-    Record(connection, "refused", "");
-    stopped_ = true;
+    GiveUp(connection, host,
+           {Reason::kPolicyChanged, plan_.destination.policy.line.key.str()});
     return true;
   }
   std::vector<std::size_t> whom;
@@ -233,8 +255,13 @@ bool HostLoop::SendThrough(Connections::Lease& lease, const HostPlan& host) {
   }
   const std::string where =
       Where(ToString(host.facts.host), connection.verdict.address);
+  if (const Status begun = journal_.Begin(envelope.recipients, where); !begun) {
+    GiveUp(connection, host, begun.error());
+    return true;
+  }
   const SendResult sent =
       connection.session->Send(envelope, message_, deadline_);
+  journal_.End(EndsOf(sent, envelope.recipients));
   if (IsStale(connection, sent)) return false;
   if (!MayCarryMore(sent)) connection.session->QuitAtOnce();
 
@@ -256,6 +283,18 @@ bool HostLoop::SendThrough(Connections::Lease& lease, const HostPlan& host) {
          reply);
   if (MayCarryMore(sent)) connections_.Keep(std::move(lease));
   return true;
+}
+
+void HostLoop::GiveUp(Connection& connection, const HostPlan& host,
+                      const Error& why) {
+  connection.session->Quit();
+  Verdict verdict = DeferFor(why);
+  verdict.mx_host = connection.verdict.mx_host;
+  verdict.address = connection.verdict.address;
+  connection.verdict = std::move(verdict);
+  Note(host, connection.verdict);
+  Record(connection, "refused", "");
+  stopped_ = true;
 }
 
 void HostLoop::Settle(const SendResult& sent,

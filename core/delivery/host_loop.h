@@ -15,6 +15,7 @@
 #include "core/audit/session_record.h"
 #include "core/delivery/connections.h"
 #include "core/delivery/delivery.h"
+#include "core/delivery/message_journal.h"
 #include "core/delivery/report.h"
 #include "core/gate/gate.h"
 
@@ -25,7 +26,7 @@ class HostLoop {
  public:
   HostLoop(Gate& gate, Connections& connections, SessionSink& sink,
            const Clock& clock, const Plan& plan, const DeliveryRequest& request,
-           const Message& message, Deadline deadline);
+           const Message& message, MessageJournal& journal, Deadline deadline);
 
   std::vector<RecipientResult> Run();
 
@@ -46,6 +47,8 @@ class HostLoop {
   // False: the connection was a kept one and had ended before the server took
   // MAIL. That says nothing about the host and settles nothing.
   bool SendThrough(Connections::Lease& lease, const HostPlan& host);
+  // Ends the whole delivery before MAIL.
+  void GiveUp(Connection& connection, const HostPlan& host, const Error& why);
   // Settles what the server's replies settle.
   void Settle(const SendResult& sent, const std::vector<std::size_t>& whom,
               const std::string& where);
@@ -67,6 +70,7 @@ class HostLoop {
   std::string plan_json_;  // made with the first record
   const DeliveryRequest& request_;
   const Message& message_;
+  MessageJournal& journal_;
   Deadline deadline_;
 
   std::vector<std::optional<RecipientResult>> results_;

@@ -225,6 +225,11 @@ constexpr std::array kReasons{
                "the door"},
     ReasonInfo{kSpoolFull, "spool-full", "4.3.1", "",
                "the message cannot be spooled", "make room in the spool"},
+    ReasonInfo{kJournalUnavailable, "journal-unavailable", "4.3.0", "",
+               "the delivery journal cannot be used, so nothing is sent",
+               "check space and rights where the file of 'journal' lies; a "
+               "damaged one may be moved away: at worst, mail that was on its "
+               "way is delivered twice"},
     ReasonInfo{kClientGone, "client-gone", "4.3.0", "",
                "the MTA hung up before the message was sent", "retried"},
     ReasonInfo{kDeadlineExceeded, "deadline-exceeded", "4.4.2", "",

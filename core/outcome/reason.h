@@ -86,6 +86,7 @@ enum class Reason : std::uint8_t {
   kServiceStopping,
   kClientNotAllowed,
   kSpoolFull,
+  kJournalUnavailable,
   kClientGone,
   kDeadlineExceeded,
   kInternal,

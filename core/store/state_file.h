@@ -1,8 +1,8 @@
 // core/store/state_file.h
 //
 // The tables of state.db, and how a SessionRecord is written down. For this
-// room only. Later tables (delivery journal, MTA-STS cache, report counters)
-// come as further migration scripts.
+// room only. Later tables (MTA-STS cache, report counters) come as further
+// migration scripts; the delivery journal has a file of its own.
 #pragma once
 
 #include <cstdint>

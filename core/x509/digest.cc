@@ -19,6 +19,12 @@ const EVP_MD* Implementation(DigestAlgorithm algorithm) {
   return nullptr;
 }
 
+Error Unavailable(DigestAlgorithm algorithm) {
+  return Error{Reason::kInternal,
+               std::string(ToString(algorithm)) +
+                   " is unavailable: " + TakeOpenSslErrors()};
+}
+
 }  // namespace
 
 std::string_view ToString(DigestAlgorithm algorithm) {
@@ -57,9 +63,36 @@ Result<std::string> Digest(DigestAlgorithm algorithm, std::string_view octets) {
       EVP_Digest(octets.data(), octets.size(),
                  reinterpret_cast<unsigned char*>(digest.data()), &length,
                  implementation, nullptr) != 1) {
-    return Error{Reason::kInternal,
-                 std::string(ToString(algorithm)) +
-                     " is unavailable: " + TakeOpenSslErrors()};
+    return Unavailable(algorithm);
+  }
+  digest.resize(length);
+  return digest;
+}
+
+void DigestOfParts::Free::operator()(evp_md_ctx_st* context) const {
+  EVP_MD_CTX_free(context);
+}
+
+DigestOfParts::DigestOfParts(DigestAlgorithm algorithm)
+    : algorithm_(algorithm), context_(EVP_MD_CTX_new()) {
+  const EVP_MD* implementation = Implementation(algorithm);
+  failed_ = !context_ || implementation == nullptr ||
+            EVP_DigestInit_ex(context_.get(), implementation, nullptr) != 1;
+}
+
+void DigestOfParts::Add(std::string_view octets) {
+  if (failed_) return;
+  failed_ = EVP_DigestUpdate(context_.get(), octets.data(), octets.size()) != 1;
+}
+
+Result<std::string> DigestOfParts::Finish() {
+  std::string digest(EVP_MAX_MD_SIZE, '\0');
+  unsigned length = 0;
+  if (failed_ ||
+      EVP_DigestFinal_ex(context_.get(),
+                         reinterpret_cast<unsigned char*>(digest.data()),
+                         &length) != 1) {
+    return Unavailable(algorithm_);
   }
   digest.resize(length);
   return digest;

@@ -5,10 +5,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "core/outcome/result.h"
+
+struct evp_md_ctx_st;
 
 namespace postern {
 
@@ -23,6 +26,23 @@ std::size_t DigestLength(DigestAlgorithm algorithm);
 // The digest's octets. kInternal where the library has the algorithm switched
 // off (MD5 under FIPS).
 Result<std::string> Digest(DigestAlgorithm algorithm, std::string_view octets);
+
+// The same for octets that come in parts. Trouble is kept and told by Finish().
+class DigestOfParts {
+ public:
+  explicit DigestOfParts(DigestAlgorithm algorithm);
+  void Add(std::string_view octets);
+  // Once.
+  Result<std::string> Finish();
+
+ private:
+  struct Free {
+    void operator()(evp_md_ctx_st* context) const;
+  };
+  DigestAlgorithm algorithm_;
+  std::unique_ptr<evp_md_ctx_st, Free> context_;
+  bool failed_ = false;
+};
 
 // Lower-case hexadecimal, two digits an octet.
 std::string ToHex(std::string_view octets);

@@ -159,6 +159,13 @@ TEST(SettingsTest, WhatIsDocumentedIsWhatIsParsed) {
   EXPECT_EQ(ErrorOf(file), "accepted");
 }
 
+TEST(SettingsTest, TheJournalLiesBesideTheStateStoreUnlessItIsNamed) {
+  EXPECT_EQ(ParseSettings("")->journal, "/var/lib/postern/state/journal.db");
+  EXPECT_EQ(ParseSettings("state = /a/b/s.db")->journal, "/a/b/journal.db");
+  EXPECT_EQ(ParseSettings("journal = /j/x.db")->journal, "/j/x.db");
+  EXPECT_FALSE(ParseSettings("journal = x.db").ok());
+}
+
 TEST(SettingsTest, TheDocumentationHoldsTheTable) {
   std::ifstream file(POSTERN_SOURCE_DIR "/docs/configuration.md");
   std::ostringstream text;

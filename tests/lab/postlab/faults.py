@@ -302,6 +302,8 @@ SERVICE_FAULTS = [
     Fault("20-s14", "snapshot damaged by random octets", snapshot_faults.damaged),
     Fault("20-s15", "state store not writable: mail goes on", snapshot_faults.state_read_only,
           expect=Expect(seen="message")),
+    Fault("20-s16", "delivery journal not writable", snapshot_faults.journal_read_only,
+          expect=Expect("deferred", reason="journal-unavailable")),
 ]
 
 

@@ -3,7 +3,6 @@
 A damaged snapshot may give the right verdict or none; never another one.
 """
 
-import os
 import random
 import shutil
 import time
@@ -69,11 +68,24 @@ def not_a_database(scene):
 
 def state_read_only(scene):
     service = scene.own_service()
-    state = service.directory / "state"
-    shutil.chown(state, "root", "root")
-    os.chmod(state, 0o555)
+    _not_ours(service.directory / "state" / "state.db")
     service.start()
     yield
+
+
+def journal_read_only(scene):
+    service = scene.own_service()
+    journal = service.directory / "state" / "journal.db"
+    _not_ours(journal)
+    service.start()
+    yield
+    journal.unlink()  # no restart: each delivery tries again
+
+
+def _not_ours(file) -> None:
+    file.touch()
+    shutil.chown(file, "root", "root")
+    file.chmod(0o444)
 
 
 def damaged(scene):
