@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/names/quoted.h"
+#include "core/service/unix_socket.h"
 #include "postfix-transport/envelope_checks.h"
 
 namespace postern {
@@ -16,6 +17,51 @@ constexpr std::array<std::string_view, 4> kFields{"nexthop", "queue-id",
                                                   "sender", "recipient"};
 // For the message itself: pipe(8) writes without being asked.
 constexpr std::chrono::minutes kSpoolBudget{5};
+
+// The client has only to look at a descriptor.
+constexpr std::chrono::seconds kAnswerBudget{5};
+
+// Asks the client whether pipe(8) is still there.
+class ClientsWord final : public LastQuestion {
+ public:
+  explicit ClientsWord(const Call& call)
+      : fd_(call.socket.get()), stop_fd_(call.stop_fd) {}
+
+  Status StillWanted() const override {
+    const Deadline deadline = Deadline::After(kAnswerBudget);
+    const Status asked =
+        SendText(fd_, std::string(kStillWanted) + "\n", -1, deadline);
+    if (!asked) return Gone(asked.error().detail());
+    LineBuffer answer(kMaxAnswer);
+    for (;;) {
+      if (const std::optional<std::string> line = answer.TakeLine()) {
+        if (*line == kIsWanted) return {};
+        return Gone("it answered " + Quoted(*line));
+      }
+      if (answer.room() == 0) return Gone("it talks too much");
+      const Status ready = WaitForSocket(fd_, SocketReady::kToRead, deadline,
+                                         {fd_, stop_fd_, nullptr});
+      if (!ready.ok()) {
+        return ready.error().reason() == Reason::kConnectionTimeout
+                   ? Gone("no answer in time")
+                   : ready.error();
+      }
+      Result<Received> received = ReceiveNow(fd_, answer.room());
+      if (!received) return Gone(received.error().detail());
+      if (received->would_block) continue;
+      if (received->octets.empty()) return Gone("it closed the connection");
+      answer.Append(received->octets);
+    }
+  }
+
+ private:
+  static constexpr std::size_t kMaxAnswer = 64;
+  static Error Gone(const std::string& why) {
+    return Error{Reason::kClientGone, "asked before the final dot: " + why};
+  }
+
+  const int fd_, stop_fd_;
+};
 
 Status CheckFields(const Request& request) {
   if (request.verb != "deliver") {
@@ -78,7 +124,8 @@ Reply ReplyFor(const RecipientResult& result) {
 Reply PipeDoor::Handle(Call& call) const {
   Result<DeliveryRequest> request = ParseDeliverRequest(call.request);
   if (!request) return ErrorReply(request.error());
-  request->cancellation = {call.socket.get(), call.stop_fd};
+  const ClientsWord clients_word(call);
+  request->cancellation = {call.socket.get(), call.stop_fd, &clients_word};
 
   const Deadline deadline(call.received_at + until_dot_);
   auto message = spool_.Receive(

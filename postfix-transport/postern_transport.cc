@@ -11,6 +11,7 @@
 // Whatever goes wrong is a defer. Once the message is handed over, only the
 // service's own words make it "delivered" or "bounced".
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -112,7 +113,15 @@ std::variant<Arguments, HelpWanted, Error> ParseArguments(
   return arguments;
 }
 
-Outcome Deliver(const Arguments& arguments) {
+// pipe(8) holds the other end of standard output and is our parent. One that
+// dies while it writes the message ends it like one that is complete, so the
+// service asks before the final dot: nothing half must go out as whole.
+bool PipeIsThere(pid_t parent) {
+  pollfd out{STDOUT_FILENO, 0, 0};
+  return getppid() == parent && poll(&out, 1, 0) == 0;
+}
+
+Outcome Deliver(const Arguments& arguments, pid_t parent) {
   const Deadline deadline = Deadline::After(arguments.budget);
   auto client = ServiceClient::Connect(arguments.socket, deadline);
   if (!client) return OutcomeOf(client.error());
@@ -126,8 +135,9 @@ Outcome Deliver(const Arguments& arguments) {
       client->Send(request, STDIN_FILENO, deadline.Within(kSendBudget));
   // pipe(8) holds the other end of standard output: when that goes, Postfix has
   // stopped and will send the message again. Our exit then tells the service.
-  const Result<Reply> reply = client->Receive(
-      sent.ok() ? deadline : deadline.Within(kSendBudget), STDOUT_FILENO);
+  const Result<Reply> reply =
+      client->Receive(sent.ok() ? deadline : deadline.Within(kSendBudget),
+                      STDOUT_FILENO, [parent] { return PipeIsThere(parent); });
   if (reply) return OutcomeOf(*reply);
   return OutcomeOf(sent.ok() ? reply.error() : sent.error());
 }
@@ -153,7 +163,7 @@ void Say(std::string_view text) {
   }
 }
 
-int Run(const std::vector<std::string_view>& words) {
+int Run(const std::vector<std::string_view>& words, pid_t parent) {
   const Status streams = CheckStreams();
   if (!streams) {
     Say(OutcomeOf(streams.error()).line + "\n");
@@ -168,7 +178,7 @@ int Run(const std::vector<std::string_view>& words) {
   const Error* misused = std::get_if<Error>(&parsed);
   const Outcome outcome = misused != nullptr
                               ? OutcomeOf(*misused)
-                              : Deliver(std::get<Arguments>(parsed));
+                              : Deliver(std::get<Arguments>(parsed), parent);
   Say(outcome.line + "\n");
   return outcome.exit;
 }
@@ -177,9 +187,10 @@ int Run(const std::vector<std::string_view>& words) {
 }  // namespace postern
 
 int main(int argc, char** argv) {
+  const pid_t parent = getppid();
   std::signal(SIGPIPE, SIG_IGN);
   try {
-    return postern::Run({argv + (argc > 0 ? 1 : 0), argv + argc});
+    return postern::Run({argv + (argc > 0 ? 1 : 0), argv + argc}, parent);
   } catch (...) {
     // Out of memory, most likely: nothing that needs any.
     constexpr std::string_view kLine =

@@ -6,6 +6,7 @@ namespace postern {
 namespace {
 
 constexpr std::chrono::seconds kGreetingBudget{1};
+constexpr std::chrono::seconds kAnswerBudget{5};
 constexpr std::size_t kReadSize = 16 * 1024;
 
 }  // namespace
@@ -42,10 +43,21 @@ Status ServiceClient::Send(const Request& request, int pass_fd,
                path_ + ": " + sent.error().detail()};
 }
 
-Result<Reply> ServiceClient::Receive(Deadline deadline, int watched) {
-  const Result<std::string> line = ReadLine(deadline, watched);
-  if (!line) return line.error();
-  return ParseReply(*line);
+Result<Reply> ServiceClient::Receive(Deadline deadline, int watched,
+                                     const std::function<bool()>& wanted) {
+  for (;;) {
+    const Result<std::string> line = ReadLine(deadline, watched);
+    if (!line) return line.error();
+    if (*line != kStillWanted) return ParseReply(*line);
+    if (!wanted || !wanted()) {
+      return Error{Reason::kClientGone, "the message is not wanted any more"};
+    }
+    const Status answered = SendText(fd_.get(), std::string(kIsWanted) + "\n",
+                                     -1, deadline.Within(kAnswerBudget));
+    if (!answered) {
+      return Error{Reason::kServiceUnavailable, answered.error().detail()};
+    }
+  }
 }
 
 Result<Reply> ServiceClient::Ask(const Request& request, Deadline deadline) {

@@ -11,6 +11,7 @@
 // Not thread-safe; one request a connection.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "core/clock/clock.h"
@@ -36,7 +37,10 @@ class ServiceClient {
   // Waits for the reply line. Errors: kServiceUnavailable (closed without a
   // whole line, or no reply line), kDeadlineExceeded, and kClientGone where the
   // reader of `watched` (a pipe's writing end, unless -1) went away meanwhile.
-  Result<Reply> Receive(Deadline deadline, int watched = -1);
+  // When the service asks whether the message is still wanted, `wanted`
+  // answers; "no", or a question without it, ends in kClientGone.
+  Result<Reply> Receive(Deadline deadline, int watched = -1,
+                        const std::function<bool()>& wanted = {});
 
   // Send() and Receive().
   Result<Reply> Ask(const Request& request, Deadline deadline);

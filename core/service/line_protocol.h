@@ -68,6 +68,11 @@ Result<Reply> ParseReply(std::string_view line);
 // `rest` become spaces; a rest that is too long becomes an "error" reply.
 std::string FormatReply(const Reply& reply);
 
+// At the pipe door, before the final dot: the service asks with the one line
+// and sends the dot only once it has read the other.
+inline constexpr std::string_view kStillWanted = "wanted?";
+inline constexpr std::string_view kIsWanted = "wanted";
+
 // The rest of every reply but "ok".
 struct StatusText {
   std::string status;  // RFC 3463, "4.7.5"

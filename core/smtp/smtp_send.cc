@@ -306,6 +306,14 @@ void Transaction::SendDot() {
     Fail({Reason::kDeadlineExceeded, "the time was over before the final dot"});
     return;
   }
+  const Cancellation& cancellation = connection_.options_.cancellation;
+  if (cancellation.last_question != nullptr) {
+    const Status wanted = cancellation.last_question->StillWanted();
+    if (!wanted.ok()) {
+      Fail(wanted.error());
+      return;
+    }
+  }
   // From here on the server may have the message. Giving up early would only
   // send it twice, so nothing but the time for this one reply counts any more.
   result_.dot_sent = true;

@@ -123,8 +123,9 @@ class SmtpSession {
   // accepted nothing of the message leaves; a server that says 354 all the same
   // sees the connection close, not an empty message.
   // `deadline` ends with the final dot, which is not sent once it has passed or
-  // the caller is gone. From there the reply has SmtpTimeouts::dot of its own,
-  // so a caller with a budget for the whole keeps that much of it back.
+  // the caller is gone: the cancellation's last question is asked right before.
+  // From there the reply has SmtpTimeouts::dot of its own, so a caller with a
+  // budget for the whole keeps that much of it back.
   // A connection that has carried a transaction before is reset first (RSET, in
   // the same write where pipelining is offered); a failure there is one before
   // MAIL.

@@ -12,14 +12,28 @@
 
 namespace postern {
 
+// A question to whoever waits for the result, put by a way of its caller's:
+// what a descriptor can't tell.
+class LastQuestion {
+ public:
+  virtual ~LastQuestion() = default;
+  // Success: he still waits. Takes seconds at most.
+  virtual Status StillWanted() const = 0;
+
+ protected:
+  LastQuestion() = default;
+};
+
 // Who waits for the result, and who may call it off. When the peer of
 // `hangup_fd` is gone, every wait before the final dot ends with kClientGone;
 // when that of `stop_fd` is, the service stops, and they end with
-// kServiceStopping. After the dot nothing ends them. The descriptors are
-// borrowed; a half-closed peer still waits for its answer.
+// kServiceStopping. `last_question`, where there is one, is asked right before
+// the final dot. After the dot nothing ends them. All are borrowed; a
+// half-closed peer still waits for its answer.
 struct Cancellation {
   int hangup_fd = -1;
   int stop_fd = -1;
+  const LastQuestion* last_question = nullptr;
 };
 
 // The Error with which waits would end now; nothing while all still want the

@@ -4,9 +4,12 @@
 // policy, a receiver that records what it saw. No DNS: the next hop is an
 // address. A refusal is proven by the receiver; an end at any moment leaves the
 // message with the MTA or with the receiver, and says which.
+#include <atomic>
+#include <fstream>
 #include <future>
 
 #include "core/store/author_store.h"
+#include "core/store/delivery_journal.h"
 #include "core/store/snapshot.h"
 #include "tests/posternd/running_posternd.h"
 #include "tests/testlib/certificates.h"
@@ -78,9 +81,13 @@ class MailPathTest : public RunningPosternd {
     return client;
   }
 
+  static Result<Reply> Await(ServiceClient& client) {
+    return client.Receive(Soon(), -1, [] { return true; });
+  }
+
   Reply Deliver(const std::string& hop) {
     ServiceClient client = HandOver(hop);
-    const auto reply = client.Receive(Soon());
+    const auto reply = Await(client);
     return reply ? *reply : Reply{"none", reply.error().ToString()};
   }
 
@@ -178,6 +185,151 @@ TEST_F(MailPathTest, AClientGoneBeforeTheDotEndsTheDelivery) {
   EXPECT_TRUE(server.Records().front().messages.empty());
 }
 
+TEST_F(MailPathTest, AClientThatSaysNoLastMomentGetsNothingSent) {
+  ScriptedSmtpServer server(Ordinary());
+  PublishLines({"bank.test may"});
+  StartGood();
+  int asked = 0;
+  {
+    ServiceClient client = HandOver(HopTo(server));
+    const auto reply = client.Receive(Soon(), -1, [&] { return ++asked > 1; });
+    EXPECT_EQ(reply.error().reason(), Reason::kClientGone);
+  }
+  EXPECT_EQ(asked, 1);
+  const ConnectionRecord record = server.Records().front();
+  EXPECT_TRUE(record.messages.empty());
+  EXPECT_FALSE(record.unfinished.empty());
+}
+
+TEST_F(MailPathTest, HalfAMessageOfADeadPipeIsNeverSentAsWhole) {
+  ScriptedSmtpServer server(Ordinary());
+  PublishLines({"bank.test may"});
+  StartGood();
+  // What pipe(8) is to the transport: its parent, who holds the other ends.
+  int ready[2];
+  ASSERT_EQ(pipe2(ready, O_CLOEXEC), 0);
+  const std::string door = directory_ + "/pipe", hop = HopTo(server);
+  const pid_t pipe_process = fork();
+  if (pipe_process == 0) {
+    int in[2], out[2];
+    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) _exit(1);
+    if (fork() == 0) {
+      dup2(in[0], 0);
+      dup2(out[1], 1);
+      execl(POSTERN_TRANSPORT, POSTERN_TRANSPORT, "--socket", door.c_str(),
+            "--", hop.c_str(), "4FA", "", "x@bank.test", nullptr);
+      _exit(98);
+    }
+    close(in[0]);
+    close(out[1]);
+    constexpr std::string_view kHalf = "Subject: x\r\n\r\nonly ha";
+    if (write(in[1], kHalf.data(), kHalf.size()) < 0) _exit(1);
+    if (write(ready[1], "x", 1) < 0) _exit(1);
+    for (;;) pause();
+  }
+  char octet;
+  ASSERT_EQ(read(ready[0], &octet, 1), 1);
+  const Deadline patience = Soon();
+  while (Ask({"status", {}}).rest.find("\"workers\":2,\"busy\":1") ==
+         std::string::npos) {
+    ASSERT_FALSE(patience.expired());  // the message is being read
+  }
+  kill(pipe_process, SIGKILL);
+  waitpid(pipe_process, nullptr, 0);
+  close(ready[0]);
+  close(ready[1]);
+
+  while (Ask({"status", {}}).rest.find("\"deferred\":1") == std::string::npos) {
+    ASSERT_FALSE(patience.expired());
+  }
+  for (const ConnectionRecord& record : server.Records(0)) {
+    EXPECT_TRUE(record.messages.empty());
+  }
+}
+
+TEST_F(MailPathTest, WhatWasSentAndNotHeardOfIsNotSentAgain) {
+  ScriptedSmtpServer server(Ordinary());
+  PublishLines({"bank.test may"});
+  StartGood();
+  EXPECT_THAT(Deliver(HopTo(server)).rest, HasSubstr("took it"));
+  kill(child_, SIGKILL);
+  EXPECT_EQ(Wait(), -1);
+
+  StartGood();
+  const Reply again = Deliver(HopTo(server));
+
+  EXPECT_EQ(again.word, "delivered");
+  EXPECT_THAT(again.rest, HasSubstr("already sent at 2"));
+  EXPECT_EQ(server.Records().size(), 1u);
+}
+
+TEST_F(MailPathTest, AKillAfterTheDotMeansOnceMoreAndItIsSaid) {
+  Turnstile turnstile;
+  std::atomic<int> messages{0};
+  ScriptedSmtpServer server([&](ServerConnection& client) {
+    client.Say("220 mx.test\r\n");
+    while (const auto line = client.ReadLine()) {
+      if (!line->starts_with("DATA")) {
+        client.Say("250 ok\r\n");
+        continue;
+      }
+      client.Say("354 go\r\n");
+      if (!client.ReadMessage()) return;
+      if (++messages == 1) {
+        turnstile.Pass();
+        return;
+      }
+      client.Say("250 2.0.0 taken\r\n");
+    }
+  });
+  PublishLines({"bank.test may"});
+  StartGood();
+  ServiceClient client = HandOver(HopTo(server));
+  auto answer = std::async(std::launch::async, [&] { return Await(client); });
+  turnstile.reached.get_future().wait();
+  kill(child_, SIGKILL);
+  EXPECT_EQ(Wait(), -1);
+  EXPECT_FALSE(answer.get());  // no reply: the MTA defers
+  turnstile.go_on.set_value();
+
+  StartGood();
+  EXPECT_EQ(Deliver(HopTo(server)).word, "delivered");
+  EXPECT_EQ(messages, 2);
+  const auto entries = ReadJournal(directory_ + "/journal.db", "4FA");
+  ASSERT_TRUE(entries) << entries.error().ToString();
+  ASSERT_EQ(entries->size(), 1u);
+  EXPECT_EQ(entries->front().state, JournalState::kDelivered);
+  EXPECT_EQ(entries->front().unknown, 1u);
+}
+
+TEST_F(MailPathTest, WithoutAJournalNothingIsSent) {
+  ScriptedSmtpServer server(Ordinary());
+  PublishLines({"bank.test may"});
+  std::ofstream(directory_ + "/journal.db") << std::string(4096, 'x');
+  StartGood();
+  const Reply reply = Deliver(HopTo(server));
+  EXPECT_EQ(reply.word, "deferred");
+  EXPECT_THAT(reply.rest, StartsWith("4.3.0 journal-unavailable"));
+  EXPECT_TRUE(server.Records(0).empty());
+}
+
+TEST_F(MailPathTest, AReloadLetsADeliveryEnd) {
+  Turnstile turnstile;
+  ScriptedSmtpServer server(HoldsAt(".", turnstile));
+  PublishLines({"bank.test may"});
+  StartGood();
+  ServiceClient client = HandOver(HopTo(server));
+  auto answer = std::async(std::launch::async, [&] { return Await(client); });
+  turnstile.reached.get_future().wait();
+
+  EXPECT_THAT(Ask({"reload", {}}).rest, HasSubstr("\"reloaded\":true"));
+  turnstile.go_on.set_value();
+
+  const auto reply = answer.get();
+  ASSERT_TRUE(reply) << reply.error().ToString();
+  EXPECT_EQ(reply->word, "delivered") << reply->rest;
+}
+
 TEST_F(MailPathTest, StoppingBeforeTheDotDefers) {
   Turnstile turnstile;
   ScriptedSmtpServer server(HoldsAt("RCPT", turnstile));
@@ -187,7 +339,7 @@ TEST_F(MailPathTest, StoppingBeforeTheDotDefers) {
   turnstile.reached.get_future().wait();
 
   kill(child_, SIGTERM);
-  const auto reply = client.Receive(Soon());
+  const auto reply = Await(client);
 
   ASSERT_TRUE(reply) << reply.error().ToString();
   EXPECT_EQ(reply->word, "deferred");
@@ -203,12 +355,13 @@ TEST_F(MailPathTest, StoppingAfterTheDotWaitsForTheAnswer) {
   PublishLines({"bank.test may"});
   StartGood();
   ServiceClient client = HandOver(HopTo(server));
+  auto answer = std::async(std::launch::async, [&] { return Await(client); });
   turnstile.reached.get_future().wait();
 
   kill(child_, SIGTERM);
   EXPECT_THAT(Notified(), StartsWith("STOPPING=1"));
   turnstile.go_on.set_value();
-  const auto reply = client.Receive(Soon());
+  const auto reply = answer.get();
 
   ASSERT_TRUE(reply) << reply.error().ToString();
   EXPECT_EQ(reply->word, "delivered") << reply->rest;
@@ -222,13 +375,14 @@ TEST_F(MailPathTest, ASecondSignalEndsItAtOnce) {
   PublishLines({"bank.test may"});
   StartGood();
   ServiceClient client = HandOver(HopTo(server));
+  auto answer = std::async(std::launch::async, [&] { return Await(client); });
   turnstile.reached.get_future().wait();
 
   kill(child_, SIGTERM);
   EXPECT_THAT(Notified(), StartsWith("STOPPING=1"));
   kill(child_, SIGTERM);
   EXPECT_EQ(Wait(), 1);
-  EXPECT_FALSE(client.Receive(Soon()));  // no reply: the MTA defers
+  EXPECT_FALSE(answer.get());  // no reply: the MTA defers
   turnstile.go_on.set_value();
 }
 

@@ -132,6 +132,17 @@ class TransportTest : public testing::Test {
     return received ? *std::move(received) : Received{};
   }
 
+  // Greets, takes the request, asks, and says "delivered" whatever comes.
+  static std::function<void(int)> Asks(std::string& answer) {
+    return [&answer](int fd) {
+      Say(fd, "postern 1 ready\n");
+      static_cast<void>(TakeRequest(fd));
+      Say(fd, "wanted?\n");
+      answer = TakeRequest(fd).octets;
+      Say(fd, "delivered 2.0.0 taken\n");
+    };
+  }
+
   // Greets, takes the request, says `reply` and closes.
   static std::function<void(int)> Replies(std::string reply) {
     return [reply](int fd) {
@@ -143,6 +154,20 @@ class TransportTest : public testing::Test {
 
   std::string directory_, path_;
 };
+
+TEST_F(TransportTest, AnswersBeforeTheFinalDotThatPipeIsThere) {
+  std::string answer;
+  const Ended ended = Against(Asks(answer));
+  EXPECT_EQ(answer, "wanted\n");
+  EXPECT_EQ(ended.exit, 0) << ended.output;
+}
+
+TEST_F(TransportTest, NeverSaysThatPipeIsThereWhenItHasGone) {
+  std::string answer = "unset";
+  const Ended ended = Against(Asks(answer), {}, {.out_gone = true});
+  EXPECT_EQ(answer, "");
+  EXPECT_EQ(ended.exit, 75);
+}
 
 TEST_F(TransportTest, PassesTheMessageAndTheEnvelope) {
   std::string line, message;

@@ -62,7 +62,37 @@ class SmtpSendTest : public testing::TestWithParam<bool> {
   ConnectionRecord record_;
 };
 
+class Answers final : public LastQuestion {
+ public:
+  explicit Answers(Status status) : status_(std::move(status)) {}
+  Status StillWanted() const override {
+    ++asked;
+    return status_;
+  }
+  mutable int asked = 0;
+
+ private:
+  Status status_;
+};
+
 INSTANTIATE_TEST_SUITE_P(Pipelining, SmtpSendTest, testing::Bool());
+
+TEST_P(SmtpSendTest, WhoeverWaitsIsAskedBeforeTheFinalDot) {
+  const Answers gone(Error{Reason::kClientGone, "pipe(8) has died"});
+  SessionOptions options = Options();
+  options.cancellation.last_question = &gone;
+  const SendResult unsent = Send(Behaviour(), kOne, message_, options);
+  EXPECT_FALSE(unsent.dot_sent);
+  EXPECT_EQ(unsent.failure->reason(), Reason::kClientGone);
+  EXPECT_EQ(gone.asked, 1);
+  EXPECT_THAT(record_.messages, IsEmpty());
+
+  const Answers there(Status{});
+  options.cancellation.last_question = &there;
+  EXPECT_EQ(Send(Behaviour(), kOne, message_, options).dot->code, 250);
+  (void)Send(Behaviour({{"RCPT", "550 no"}}), kOne, message_, options);
+  EXPECT_EQ(there.asked, 1);  // nothing to ask for
+}
 
 TEST_P(SmtpSendTest, DeliversTheMessageOctetForOctet) {
   const SendResult sent = Send(Behaviour(), kOne, message_);
