@@ -2,6 +2,7 @@
 //
 // config postfix: what to paste into Postfix, with the reason for each line.
 // What stands here was proven on a real Postfix; docs/postfix.md has the story.
+#include "core/clock/budgets.h"
 #include "pin-admin/command.h"
 #include "pin-admin/postfix_lmtp_lines.h"
 
@@ -38,7 +39,8 @@ std::string MasterCf(const std::string& program, const std::string& socket,
   return text + " -- ${nexthop} ${queue_id} ${sender} ${recipient}\n";
 }
 
-std::string MainCf() {
+std::string MainCf(std::chrono::seconds total) {
+  const std::string limit = std::to_string(kPipeTimeLimit.count()) + "s";
   return "# --- /etc/postfix/main.cf: by pipe(8) "
          "---------------------------------------\n"
          "# One recipient a call: pipe(8) knows one result for all recipients "
@@ -55,8 +57,11 @@ std::string MainCf() {
          "# At its end pipe(8) kills the program and BOUNCES the mail. Postern "
          "gives "
          "up after\n"
-         "# 50 minutes by itself: never set this below 3600s.\n"
-         "postern_time_limit = 3600s\n"
+         "# " +
+         std::to_string(total.count() / 60) +
+         " minutes (total-timeout) by itself: never set this below " + limit +
+         ".\npostern_time_limit = " + limit +
+         "\n"
          "\n"
          "# Which mail goes through Postern. All of it:\n"
          "#   default_transport = postern\n"
@@ -97,7 +102,7 @@ ExitStatus RunPostfix(Context& context) {
     return out.Usage("--queue-directory: an absolute path");
   }
   std::string master = MasterCf(program, socket, user);
-  std::string main = MainCf();
+  std::string main = MainCf(context.settings.timeouts.total);
   const DoorSettings* lmtp = context.settings.door("lmtp");
   if (lmtp != nullptr && !lmtp->path.empty()) {
     const PostfixLmtpLines lines = PostfixLmtp(context.settings, queue);

@@ -342,10 +342,14 @@ bool Daemon::Run() {
 }
 
 bool Daemon::Stop() {
-  NotifyServiceManager("STOPPING=1\nSTATUS=stopping");
+  const std::chrono::seconds patience =
+      engine()->settings().timeouts.dot_reply + kStopSlack;
+  // Whatever TimeoutStopSec= says: dot-timeout may be longer than the default.
+  const std::chrono::microseconds asked = patience + kStopSlack;
+  NotifyServiceManager("STOPPING=1\nEXTEND_TIMEOUT_USEC=" +
+                       std::to_string(asked.count()) + "\nSTATUS=stopping");
   log_.Info("stopping");
-  const Deadline deadline =
-      Deadline::After(engine()->settings().timeouts.dot_reply + kStopSlack);
+  const Deadline deadline = Deadline::After(patience);
   // Only deliveries that wait for the reply to their final dot take time here:
   // to cut one off is to send that message twice.
   while (!service_->Stop(deadline.Within(std::chrono::milliseconds(200)))) {

@@ -23,6 +23,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/clock/budgets.h"
 #include "core/clock/clock.h"
 #include "core/service/client.h"
 #include "postfix-transport/outcome_line.h"
@@ -30,10 +31,7 @@
 namespace postern {
 namespace {
 
-// Below the transport's time_limit (3600 s), at whose end pipe(8) kills us and
-// bounces the message; above the service's own for a delivery (total-timeout,
-// 55 minutes at most), or what it delivered last would be sent again.
-constexpr std::chrono::milliseconds kBudget = std::chrono::minutes(57);
+constexpr std::chrono::milliseconds kBudget = kTransportBudget;
 constexpr std::chrono::seconds kSendBudget{10};
 
 constexpr std::string_view kUsage =

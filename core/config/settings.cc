@@ -15,6 +15,7 @@
 #include <sstream>
 #include <system_error>
 
+#include "core/clock/budgets.h"
 #include "core/config/command_line.h"
 #include "core/config/settings_table.h"
 
@@ -93,7 +94,7 @@ Status CheckTogether(Settings& settings) {
     const std::string& state = settings.state_store;
     settings.journal = state.substr(0, state.rfind('/') + 1) + "journal.db";
   }
-  if (settings.timeouts.total > std::chrono::minutes(55)) {
+  if (settings.timeouts.total > kMostTotalTimeout) {
     return Invalid("total-timeout: more than 55m; the mail would bounce");
   }
   if (settings.timeouts.dot_reply >= settings.timeouts.total) {

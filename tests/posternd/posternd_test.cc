@@ -67,7 +67,8 @@ TEST_F(PosterndTest, AnswersAndStopsCleanly) {
   EXPECT_THAT(Ask({"nonsense", {}}).rest, HasSubstr("request-invalid"));
 
   kill(child_, SIGTERM);
-  EXPECT_THAT(Notified(), StartsWith("STOPPING=1"));
+  // Long enough for the reply to a final dot, whatever dot-timeout is.
+  EXPECT_THAT(Notified(), StartsWith("STOPPING=1\nEXTEND_TIMEOUT_USEC=620"));
   EXPECT_EQ(Wait(), 0);
   EXPECT_FALSE(std::filesystem::exists(directory_ + "/pipe"));
   EXPECT_FALSE(std::filesystem::exists(directory_ + "/query"));
