@@ -15,6 +15,7 @@ A script (all parts optional) says how the conversation departs from the usual:
   mail, rcpt, data, dot   the reply to that command; "close" hangs up
   ehlo        a refusal of EHLO
   hold        the reply to DATA waits until a file of that name is in "release"
+  hold-dot    the same for the reply to the message, once it is written down
   size        the SIZE to offer;  extensions: others to offer
 """
 
@@ -172,11 +173,7 @@ class Conversation:
         return reply
 
     def data(self, _verb, _text) -> None:
-        end = time.monotonic() + PATIENCE
-        while self.script.get("hold") and time.monotonic() < end:
-            if os.path.exists(os.path.join(self.world.spec["release"], self.script["hold"])):
-                break
-            time.sleep(0.02)
+        self.wait_for(self.script.get("hold"))
         usual = "354 go ahead" if self.recipients else "554 5.5.1 no valid recipients"
         if not self.answer("data", usual).startswith("354"):
             return
@@ -185,7 +182,15 @@ class Conversation:
         Path(path).write_bytes(message)
         taken = self.script.get("dot", "2").startswith("2")
         self.note("message", file=path, taken=taken)
+        self.wait_for(self.script.get("hold-dot"))
         self.answer("dot", "250 2.0.0 Ok: taken")
+
+    def wait_for(self, release: str | None) -> None:
+        end = time.monotonic() + PATIENCE
+        while release and time.monotonic() < end:
+            if os.path.exists(os.path.join(self.world.spec["release"], release)):
+                break
+            time.sleep(0.02)
 
     def quit(self, _verb, _text) -> None:
         self.reply("221 2.0.0 Bye")

@@ -105,6 +105,7 @@ class Postfix:
         self.queue = directory / "queue"
         self.log = logs.LineLog(directory / "log")
         self.process = None
+        self._starts = 0
         for path in (self.config, self.queue, directory / "data"):
             path.mkdir(parents=True, exist_ok=True)
         _own(directory / "data", "postfix", "postfix", 0o700)
@@ -126,6 +127,7 @@ class Postfix:
 
     def start(self) -> None:
         errors = open(self.directory / "master.err", "ab")  # pylint: disable=R1732
+        self._starts = sum("daemon started" in line for line in self.log.lines())
         self.process = subprocess.Popen(
             self.line("/usr/lib/postfix/sbin/master", "-c", str(self.config), "-s"),
             stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
@@ -135,11 +137,16 @@ class Postfix:
         """The command line that runs one of its programs."""
         return self.root.command(*words) if self.root else list(words)
 
+    def stop(self) -> None:
+        """As `postfix stop` does: master(8) ends, and its children with it."""
+        self.process.terminate()
+        self.process.wait(30)
+
     def _started(self) -> bool:
         if self.process.poll() is not None:
             raise PostfixError(f"{self.name}: master ended ({self.process.returncode}): "
                                + (self.directory / "master.err").read_text() + self.log.tail())
-        return any("daemon started" in line for line in self.log.lines())
+        return sum("daemon started" in line for line in self.log.lines()) > self._starts
 
     def command(self, program: str, *arguments: str) -> str:
         done = subprocess.run(self.line(f"/usr/sbin/{program}", "-c", str(self.config),

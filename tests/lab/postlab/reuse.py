@@ -1,4 +1,4 @@
-"""Row 23: several messages to one host, each play with a posternd of its own.
+"""Row 24: several messages to one host, each play with a posternd of its own.
 
 The receiver's log says over which connection (which smtpd) a message came; the
 lab's own service keeps none, so that each scenario's attempt is judged alone.
@@ -154,12 +154,12 @@ def dead_host(stage) -> None:
 
 
 PLAYS = [
-    Play("23a", "messages in a row share a connection", one_connection),
-    Play("23b", "a policy commit between two messages", commit_between),
-    Play("23c", "two plans on one host", plans_apart, ["row23c-other.test"]),
-    Play("23d", "the receiver dies between messages", receiver_restarts),
-    Play("23e", "a reload between two messages", reload_between),
-    Play("23f", "many messages to a dead host", dead_host),
+    Play("24a", "messages in a row share a connection", one_connection),
+    Play("24b", "a policy commit between two messages", commit_between),
+    Play("24c", "two plans on one host", plans_apart, ["row24c-other.test"]),
+    Play("24d", "the receiver dies between messages", receiver_restarts),
+    Play("24e", "a reload between two messages", reload_between),
+    Play("24f", "many messages to a dead host", dead_host),
 ]
 
 

@@ -10,8 +10,8 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import (adapters, clean_root, faults, judge, logs, messages, pins, report, reuse,
-               several, space)
+from . import (adapters, clean_root, faults, judge, kills, logs, messages, pins, report, reuse,
+               several, space, stops)
 from . import scenarios as scenario_file
 from .product import Admin, Service, Syslog, install, install_packages, settings
 from .world import World
@@ -158,6 +158,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
                          "only if something failed)")
     options.add_argument("--shell", action="store_true",
                          help="bring everything up, then start a shell inside")
+    options.add_argument("--all-kills", action="store_true",
+                         help="row 23: a kill at every system call (minutes) instead of at a "
+                         "sample of those that others notice")
     options.add_argument("--list", action="store_true", help="list the scenarios")
     return options.parse_args(arguments)
 
@@ -175,6 +178,7 @@ def show_list(adapter: str) -> int:
     for thing in faults.of(adapter) + reuse.of(adapter):
         print(f"{thing.id:8} {thing.title}")
     print(several.TITLE)
+    print("23       kill -9 of client and service at system calls; 'postfix stop'")
     return 0
 
 
@@ -183,24 +187,36 @@ def main(chosen: argparse.Namespace) -> int:
     lab = Lab(chosen.adapter, chosen.bin_dir, chosen.packages)
     wanted = scenario_file.select(
         [s for s in lab.world.scenarios
-         if s.row not in (20, 22, 23) and lab.world.sender.can(s)],
-        chosen.only)
+         if s.row not in (20, 22, 23, 24) and lab.world.sender.can(s)], chosen.only)
     broken = scenario_file.select(faults.of(chosen.adapter), chosen.only)
     plays = scenario_file.select(reuse.of(chosen.adapter), chosen.only)
     ids = {s.id for s in wanted}
     lab.selected = ids.__contains__
     mixed = not chosen.only or "22" in chosen.only
-    unknown = [i for i in chosen.only if i != "22"
+    # Row 23 needs strace beside the programs, and a client to kill.
+    endings = (chosen.adapter == "postfix-pipe" and not chosen.packages
+               and (not chosen.only or "23" in chosen.only))
+    unknown = [i for i in chosen.only if i not in ("22", "23")
                and not any(i in (x.id, str(x.row)) for x in wanted + broken + plays)]
     if unknown:
         sys.exit(f"no such scenario: {', '.join(unknown)}")
     faults.prepare(lab, broken)
     reuse.prepare(lab, plays)
+    if endings and kills.available():
+        sys.exit(kills.available())
+    lanes = kills.lanes(lab) if endings else []
     try:
         lab.start()
         if chosen.shell:
             return shell(lab)
-        status = run_all(lab, wanted, broken + plays, mixed, report.Tally(chosen.quiet), begun)
+        tally = report.Tally(chosen.quiet)
+        run_all(lab, wanted, broken + plays, mixed, tally)
+        if endings:
+            report.note("row 23: kills at system calls, then 'postfix stop'")
+            kills.run(lab, lanes, tally, chosen.all_kills)
+            stops.run(lab, tally)
+        check_sender(lab, tally)
+        status = tally.close(f"lab {lab.adapter}", time.monotonic() - begun)
         if status != 0 and not chosen.keep_logs:
             chosen.keep_logs = TOP / "build" / "lab-logs"
         return status
@@ -210,7 +226,7 @@ def main(chosen: argparse.Namespace) -> int:
             report.note(f"the logs are in {chosen.keep_logs}")
 
 
-def run_all(lab: Lab, wanted: list, broken: list, mixed: bool, tally, begun: float) -> int:
+def run_all(lab: Lab, wanted: list, broken: list, mixed: bool, tally: report.Tally) -> None:
     report.note(f"{len(wanted)} scenarios and {len(broken)} faults and plays at once")
 
     def one(scenario):
@@ -231,8 +247,6 @@ def run_all(lab: Lab, wanted: list, broken: list, mixed: bool, tally, begun: flo
         jobs += [pool.submit(many)] if mixed else []
         for job in jobs:
             job.result()
-    check_sender(lab, tally)
-    return tally.close(f"lab {lab.adapter}", time.monotonic() - begun)
 
 
 def check_sender(lab: Lab, tally: report.Tally) -> None:

@@ -31,6 +31,7 @@ class Transport:
     recipient: str = ""            # the only address that it is for
     arguments: str = ARGUMENTS
     recipient_limit: int = 1
+    program: str = ""              # in postern-transport's place
 
 
 class PostfixPipe:
@@ -109,7 +110,7 @@ class PostfixPipe:
     def _service(self, transport: Transport) -> str:
         return (f"{transport.name} unix - n n - - pipe\n"
                 f"  {FLAGS}\n"
-                f"  argv={self.program} --socket {transport.door} {transport.options}"
+                f"  argv={transport.program or self.program} --socket {transport.door} {transport.options}"
                 f" {transport.arguments}\n")
 
     def advised(self) -> list[str]:
