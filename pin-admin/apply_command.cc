@@ -4,6 +4,7 @@
 // to and written in one transaction.
 #include "core/policy/strength.h"
 #include "pin-admin/command.h"
+#include "pin-admin/line_prospects.h"
 #include "pin-admin/policy_file.h"
 #include "pin-admin/read_file.h"
 #include "pin-admin/store_access.h"
@@ -23,6 +24,18 @@ void WarnOfWeaker(Output& out, const std::vector<PolicyRow>& rows,
       }
     }
   }
+}
+
+// Only of what changes: a line that waits already is no news of this file's.
+ExitStatus WarnOfWaiting(Context& context, const std::vector<Change>& changes) {
+  ExitStatus status = ExitStatus::kGood;
+  for (const Change& change : changes) {
+    const SetLine* set = std::get_if<SetLine>(&change);
+    if (set == nullptr) continue;
+    status = Gravest(status,
+                     WarnOfWaiting(context.out, set->line, context.settings));
+  }
+  return status;
 }
 
 ExitStatus RunApply(Context& context) {
@@ -48,8 +61,11 @@ ExitStatus RunApply(Context& context) {
   WarnOfWeaker(out, *rows, changes);
   if (file->pins.empty())
     out.Line("The file has no pins: they stay as they are.");
-  return CommitChanges(context, **store, changes,
-                       [&] { return yes || out.Confirm("Make it so?"); });
+  const ExitStatus waits = WarnOfWaiting(context, changes);
+  const ExitStatus status = CommitChanges(context, **store, changes, [&] {
+    return yes || out.Confirm("Make it so?");
+  });
+  return Gravest(status, waits);
 }
 
 }  // namespace

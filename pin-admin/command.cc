@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <iostream>
 
 namespace postern {
@@ -50,6 +52,8 @@ ExitStatus RunCommand(const Command& command, const ParsedCommand& args,
                       Output& out) {
   Settings settings;
   if (command.needs == Needs::kSettings) {
+    const Status overrides = CheckOverrides(args.All("set"));
+    if (!overrides) return out.Usage(overrides.error().detail());
     // The standard file may be absent; one that was named may not.
     const MissingFile missing = args.Has("config")
                                     ? MissingFile::kIsAnError
@@ -65,6 +69,69 @@ ExitStatus RunCommand(const Command& command, const ParsedCommand& args,
   const SystemClock clock;
   Context context{args, out, settings, clock};
   return command.run(context);
+}
+
+bool IsHelp(const std::string& word) {
+  return word == "--help" || word == "-h";
+}
+
+// The option of all commands that `word` is, with its value in it or not.
+const OptionSpec* CommonOption(const std::string& word) {
+  for (const OptionSpec& option : kCommon) {
+    const std::string name = "--" + std::string(option.name);
+    const bool with_value =
+        !option.value.empty() && word.starts_with(name + "=");
+    const bool letter = option.letter != 0 && word.size() > 1 &&
+                        word[0] == '-' && word[1] == option.letter &&
+                        (word.size() == 2 || !option.value.empty());
+    if (word == name || with_value || letter) return &option;
+  }
+  return nullptr;
+}
+
+// What was typed, with the options of all commands behind the command's words:
+// they may stand before or between those, whose number is two at most.
+struct Typed {
+  std::vector<std::string> command, common, rest;
+
+  explicit Typed(const std::vector<std::string>& words) {
+    std::size_t i = 0;
+    for (; i < words.size() && command.size() < 2; ++i) {
+      if (!words[i].starts_with('-')) {
+        command.push_back(words[i]);
+        continue;
+      }
+      const OptionSpec* option = CommonOption(words[i]);
+      if (option == nullptr) break;
+      common.push_back(words[i]);
+      const bool value_follows =
+          !option->value.empty() && words[i].find('=') == std::string::npos &&
+          (words[i].starts_with("--") || words[i].size() == 2);
+      if (value_follows && i + 1 < words.size()) common.push_back(words[++i]);
+    }
+    rest.assign(words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
+  }
+
+  std::vector<std::string> InOrder() const {
+    std::vector<std::string> words = command;
+    words.insert(words.end(), common.begin(), common.end());
+    words.insert(words.end(), rest.begin(), rest.end());
+    return words;
+  }
+  bool WantsHelp() const { return !rest.empty() && IsHelp(rest.front()); }
+};
+
+// A full disk or a reader that went away: whatever was answered, not all of it
+// arrived.
+bool WroteAll() {
+  errno = 0;
+  std::cout.flush();
+  if (std::cout) return true;
+  const int error = errno;
+  std::cerr << "pin-admin: cannot write to standard output"
+            << (error == 0 ? "" : std::string(": ") + std::strerror(error))
+            << '\n';
+  return false;
 }
 
 }  // namespace
@@ -89,54 +156,58 @@ std::vector<Command> AllCommands() {
   return all;
 }
 
-int RunPinAdmin(const std::vector<std::string>& words) {
+namespace {
+
+// The command's words, or what is to be said where they are none.
+int RunTyped(const Typed& typed, Output& out, bool nagios) {
   const std::vector<Command> commands = AllCommands();
   std::vector<CommandSpec> specs;
   for (const Command& command : commands) specs.push_back(command.spec);
-
-  // Before anything is parsed: a mistake must be answered in JSON, too.
-  Output out(
-      Output::Detect(Mentions(words, "--json"),
-                     Mentions(words, "--quiet") || Mentions(words, "-q")));
-  const bool nagios = Mentions(words, "--nagios");
   const auto finish = [&](std::string_view name, ExitStatus status) {
     // A plugin that says nothing on standard output looks broken.
     if (nagios && !out.answered()) {
       out.Text(std::string("POSTERN ") + NagiosWord(status) +
                " - could not check; the reason is on standard error");
     }
-    out.Finish(name, status);
-    return nagios ? ToNagios(status) : static_cast<int>(status);
+    if (nagios) out.doc().Set("nagios", NagiosWord(status));
+    const int ends = nagios ? ToNagios(status) : static_cast<int>(status);
+    out.Finish(name, ends);
+    return ends;
   };
 
-  if (!words.empty() && (words[0] == "--help" || words[0] == "-h")) {
-    out.Text(ListOf(specs, ""));
-    return 0;
-  }
-  if (!words.empty() && words[0] == "--version") {
-    out.Text("pin-admin " POSTERN_VERSION);
-    return 0;
-  }
-  if (words.empty()) {
+  const std::vector<std::string> words = typed.InOrder();
+  if (typed.command.empty()) {
+    if (typed.WantsHelp()) {
+      out.Text(ListOf(specs, ""));
+      return 0;
+    }
+    if (!typed.rest.empty() && typed.rest.front() == "--version") {
+      out.Text("pin-admin " POSTERN_VERSION);
+      return 0;
+    }
+    if (!typed.rest.empty()) {
+      return finish("", out.Usage("'" + typed.rest.front() +
+                                  "' is no option of all commands; those of a "
+                                  "command stand after it: pin-admin COMMAND " +
+                                  typed.rest.front()));
+    }
     std::cerr << ListOf(specs, "");
     return finish("", out.Usage("which command?"));
   }
-  const Result<CommandMatch> match = FindCommand(specs, words);
+  const Result<CommandMatch> match = FindCommand(specs, typed.command);
   if (!match) {
-    if (!IsFamily(specs, words[0])) {
+    const std::string& family = typed.command.front();
+    if (!IsFamily(specs, family)) {
       return finish("", out.Usage(match.error().detail()));
     }
-    const bool help =
-        words.size() > 1 && (words[1] == "--help" || words[1] == "-h");
-    if (help) {
-      out.Text(ListOf(specs, words[0]));
+    const bool bare = typed.command.size() == 1;
+    if (bare && typed.WantsHelp()) {
+      out.Text(ListOf(specs, family));
       return 0;
     }
-    std::cerr << ListOf(specs, words[0]);
-    return finish(
-        "",
-        out.Usage(words.size() > 1 ? match.error().detail()
-                                   : "'" + words[0] + "' needs one more word"));
+    std::cerr << ListOf(specs, family);
+    return finish("", out.Usage(bare ? "'" + family + "' needs one more word"
+                                     : match.error().detail()));
   }
 
   const Command& command =
@@ -155,6 +226,20 @@ int RunPinAdmin(const std::vector<std::string>& words) {
     return 0;
   }
   return finish(command.spec.name, RunCommand(command, *args, out));
+}
+
+}  // namespace
+
+int RunPinAdmin(const std::vector<std::string>& words) {
+  // Before anything is parsed: a mistake must be answered in JSON, too.
+  Output out(
+      Output::Detect(Mentions(words, "--json"),
+                     Mentions(words, "--quiet") || Mentions(words, "-q")));
+  const bool nagios = Mentions(words, "--nagios");
+  const int ends = RunTyped(Typed(words), out, nagios);
+  if (WroteAll()) return ends;
+  return nagios ? ToNagios(ExitStatus::kUnknown)
+                : static_cast<int>(ExitStatus::kUnknown);
 }
 
 }  // namespace postern

@@ -7,6 +7,7 @@
 #include "core/names/domain.h"
 #include "core/policy/strength.h"
 #include "pin-admin/command.h"
+#include "pin-admin/line_prospects.h"
 #include "pin-admin/policy_text.h"
 #include "pin-admin/store_access.h"
 #include "pin-admin/value_text.h"
@@ -76,10 +77,11 @@ ExitStatus RunRelax(Context& context) {
   if (!store) return out.CouldNot(store.error());
   const Result<PolicyLine> beneath = LineBeneath(**store, *key, now);
   if (!beneath) return Refuse(out, beneath.error());
-  if (beneath->wrapper && (*level == Level::kNone || *level == Level::kMay)) {
+  if (NeedsImplicitTls(*beneath) &&
+      (*level == Level::kNone || *level == Level::kMay)) {
     return out.No("the line '" + Format(*beneath) +
-                  "' uses TLS from the first octet, where there is no "
-                  "cleartext: relax it to encrypt");
+                  "' leads to a port that speaks TLS from the first octet, "
+                  "where nothing is ever in cleartext: relax it to encrypt");
   }
   const std::string text =
       Format(Relaxed(*beneath, *key, *level, now + *span, reason));
@@ -92,13 +94,14 @@ ExitStatus RunRelax(Context& context) {
   }
   out.Warn("until " + FormatTime(*line->until) + ", for " + key->str() + ": " +
            *loss + "; " + std::string(WhatItAllows(*level)));
+  const ExitStatus waits = WarnOfWaiting(out, *line, context.settings);
   const std::array<Change, 1> changes{SetLine{*line}};
   const ExitStatus status = CommitChanges(context, **store, changes);
   if (status == ExitStatus::kGood) {
     out.Line("Ends by itself; sooner with 'pin-admin policy remove " +
              key->str() + " --exception'.");
   }
-  return status;
+  return Gravest(status, waits);
 }
 
 ExitStatus RunUndo(Context& context) {

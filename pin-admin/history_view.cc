@@ -1,16 +1,52 @@
 #include "pin-admin/history_view.h"
 
+#include <optional>
 #include <string_view>
+
+#include "core/x509/digest.h"
+#include "pin-admin/value_text.h"
 
 namespace postern {
 namespace {
+
+std::string PinText(const Json& pin) {
+  const auto word = [&pin](const char* name) {
+    return std::string(pin[name].text());
+  };
+  std::string kind = word("kind");
+  for (const PinKind known :
+       {PinKind::kSpki, PinKind::kCert, PinKind::kAny, PinKind::kCa}) {
+    if (kind == ToString(known)) kind = KindText(known);
+  }
+  std::string text = "pin of " + word("key") + ": " + kind + " " +
+                     word("algorithm") + " " + ShortHex(word("digest")) + ", " +
+                     word("role");
+  for (const char* moment : {"valid-from", "valid-until"}) {
+    if (word(moment).empty()) continue;
+    text += ", " + std::string(moment).substr(6) + " " + word(moment);
+  }
+  if (!word("label").empty()) text += ", '" + word("label") + "'";
+  return text;
+}
+
+// The certificate's digest only: root does not parse it.
+std::string AnchorText(const std::string& name, const Json& anchor) {
+  const std::optional<std::string> octets =
+      FromHex(anchor["certificate"].text());
+  const Result<std::string> digest =
+      octets ? Digest(DigestAlgorithm::kSha256, *octets)
+             : Result<std::string>(Error(Reason::kInternal, "not hexadecimal"));
+  std::string text = "anchor " + name;
+  if (digest) text += ": certificate sha256 " + ShortHex(ToHex(*digest));
+  return text;
+}
 
 void ShowEntry(Output& out, const HistoryEntry& entry) {
   const auto show = [&](std::string_view mark, Colour colour,
                         const std::string& text) {
     if (text.empty()) return;
-    out.Line(out.Paint(colour, Clean(std::string(mark) + " " + entry.what +
-                                     " " + Brief(entry, text))));
+    out.Line(out.Paint(colour,
+                       Clean(std::string(mark) + " " + Readable(entry, text))));
   };
   show("-", Colour::kBad, entry.before);
   show("+", Colour::kGood, entry.after);
@@ -18,20 +54,12 @@ void ShowEntry(Output& out, const HistoryEntry& entry) {
 
 }  // namespace
 
-std::string Brief(const HistoryEntry& entry, const std::string& text) {
+std::string Readable(const HistoryEntry& entry, const std::string& text) {
   const Result<Json> json = Json::Parse(text);
-  if (!json || json->object() == nullptr) return text;
-  std::string brief = entry.subject;
-  for (const char* key : {"role", "valid-from", "valid-until", "label"}) {
-    const std::string_view value = (*json)[key].text();
-    if (value.empty()) continue;
-    const std::string_view name(key);
-    brief += ", ";
-    if (name.starts_with("valid")) brief += std::string(name.substr(6)) + " ";
-    brief +=
-        name == "label" ? "'" + std::string(value) + "'" : std::string(value);
-  }
-  return brief;
+  const bool object = json && json->object() != nullptr;
+  if (object && entry.what == "pin") return PinText(*json);
+  if (object && entry.what == "anchor") return AnchorText(entry.subject, *json);
+  return entry.what + " " + (object ? entry.subject : text);
 }
 
 void ShowChanges(Output& out, const std::vector<HistoryEntry>& entries) {

@@ -1,6 +1,6 @@
 // pin-admin/history_view.h
 //
-// Changes for people: "+ line bank.example secure", "- pin bank.example …".
+// Changes for people: "+ line bank.example secure", "- pin of bank.example: …".
 #pragma once
 
 #include <string>
@@ -19,7 +19,7 @@ void ShowChanges(Output& out, const std::vector<HistoryEntry>& entries);
 void ShowHistory(Output& out, const std::vector<HistoryEntry>& entries);
 
 // One side of an entry as people read it. The store keeps pins and anchors as
-// JSON; of that, only what the subject does not say already.
-std::string Brief(const HistoryEntry& entry, const std::string& text);
+// JSON, with whole digests and certificates; here they are a few words.
+std::string Readable(const HistoryEntry& entry, const std::string& text);
 
 }  // namespace postern

@@ -2,6 +2,7 @@
 //
 // explain DOMAIN and explain QUEUE-ID: what would hold, and what did.
 #include <string>
+#include <string_view>
 
 #include "pin-admin/command.h"
 #include "pin-admin/inquiry.h"
@@ -31,7 +32,11 @@ void ShowHost(Output& out, const Json& host, std::size_t number) {
   out.Line(out.Paint(Colour::kBold, line));
   for (const char* problem : {"failure", "refused"}) {
     const Json& what = host[problem];
-    if (what.is_null()) continue;
+    // A lookup that failed is why the host is refused: once is enough.
+    const bool again =
+        problem == std::string_view("refused") &&
+        what["reason"].text() == host["failure"]["reason"].text();
+    if (what.is_null() || again) continue;
     out.Line("   " + out.Paint(Colour::kBad, Text(what["reason"])) + ": " +
              Text(what["detail"]));
     if (!what["hint"].text().empty())
@@ -50,6 +55,11 @@ void ShowHost(Output& out, const Json& host, std::size_t number) {
   }
 }
 
+ExitStatus StatusOf(const Json& token) {
+  const std::optional<Reason> reason = ReasonFromToken(token.text());
+  return reason && IsPolicyNo(*reason) ? ExitStatus::kNo : ExitStatus::kUnknown;
+}
+
 ExitStatus ShowPlan(Output& out, const Json& plan) {
   out.Line(out.Paint(Colour::kBold, Text(plan["line"])));
   out.Line("   the line of " + Text(plan["origin"]));
@@ -61,27 +71,40 @@ ExitStatus ShowPlan(Output& out, const Json& plan) {
   if (!plan["valid_until"].is_null()) {
     out.Line("   as it stands until " + Text(plan["valid_until"]));
   }
+  for (const Json& hop : Items(plan["failed_hops"])) {
+    out.Line("   " + Text(hop["hop"]) + ": " +
+             out.Paint(Colour::kBad, Text(hop["reason"])) + ": " +
+             Text(hop["detail"]));
+  }
   std::size_t number = 0;
-  bool usable = false, refused = false;
+  bool usable = false;
+  ExitStatus worst = ExitStatus::kNo;
   for (const Json& host : Items(plan["hosts"])) {
     ShowHost(out, host, ++number);
-    usable = usable || (host["failure"].is_null() && host["refused"].is_null());
-    refused = refused || !host["refused"].is_null();
+    // A host whose lookup failed is refused for that: not found out, and no
+    // "no" of the policy.
+    const Json& failed =
+        host["failure"].is_null() ? host["refused"] : host["failure"];
+    usable = usable || failed.is_null();
+    if (!failed.is_null()) worst = Gravest(worst, StatusOf(failed["reason"]));
   }
   if (usable) return ExitStatus::kGood;
   out.Line(
       out.Paint(Colour::kBad, "No host can be used: the mail would wait."));
-  return refused ? ExitStatus::kNo : ExitStatus::kUnknown;
+  return worst;
 }
 
 ExitStatus ShowVerdict(Output& out, const Json& verdict) {
+  // Without a plan there is a line all the same, unless the store has none.
+  if (!verdict["line"].text().empty()) {
+    out.Line(out.Paint(Colour::kBold, Text(verdict["line"])));
+    out.Line("   the line of " + Text(verdict["origin"]));
+  }
   out.Line(out.Paint(Colour::kBad, Text(verdict["decision"])) + " " +
            Text(verdict["status"]) + " " + Text(verdict["reason"]) + ": " +
            Text(verdict["sentence"]));
   out.Line("hint: " + Text(verdict["hint"]));
-  const std::optional<Reason> reason =
-      ReasonFromToken(verdict["reason"].text());
-  return reason && IsPolicyNo(*reason) ? ExitStatus::kNo : ExitStatus::kUnknown;
+  return StatusOf(verdict["reason"]);
 }
 
 ExitStatus ExplainDomain(Context& context, const std::string& domain) {

@@ -12,9 +12,7 @@ int main(int argc, char** argv) {
   // the middle of a commit.
   std::signal(SIGPIPE, SIG_IGN);
   try {
-    const int status = postern::RunPinAdmin({argv + 1, argv + argc});
-    std::cout.flush();
-    return status;
+    return postern::RunPinAdmin({argv + (argc > 0 ? 1 : 0), argv + argc});
   } catch (const std::exception& error) {
     std::cerr << "pin-admin: " << error.what() << '\n';
     return static_cast<int>(postern::ExitStatus::kUnknown);

@@ -254,11 +254,11 @@ bool Output::Confirm(std::string_view question) {
   return answer == "yes";
 }
 
-void Output::Finish(std::string_view command, ExitStatus status) {
+void Output::Finish(std::string_view command, int status) {
   if (options_.json && document_) {
     Json document = Json::MakeObject();
     document.Set("command", command);
-    document.Set("status", static_cast<int>(status));
+    document.Set("status", status);
     document.Set("warnings", warnings_);
     if (const Json::Object* members = doc_.object()) {
       for (const Json::Member& member : *members) {
@@ -267,7 +267,6 @@ void Output::Finish(std::string_view command, ExitStatus status) {
     }
     std::cout << document.DumpPretty() << '\n';
   }
-  std::cout.flush();
 }
 
 }  // namespace postern

@@ -80,8 +80,9 @@ class Output {
   bool CanAsk() const;
   bool Confirm(std::string_view question);
 
-  // Prints the document, if one is wanted.
-  void Finish(std::string_view command, ExitStatus status);
+  // Prints the document, if one is wanted. `status` is what the process ends
+  // in.
+  void Finish(std::string_view command, int status);
 
  private:
   void Complain(std::string_view kind, Colour colour, std::string_view text);

@@ -37,12 +37,31 @@ Result<std::string> SourceOf(const ParsedCommand& args) {
   return source;
 }
 
-Result<Pin> PinFromDigest(const Context& context, Pin pin) {
+// A certificate's fingerprint pinned as a key would match nothing, ever.
+Status TakeKindOf(const DigestText& digest, Context& context, Pin& pin) {
+  if (!digest.of_certificate || pin.kind != PinKind::kSpki) return {};
+  if (context.args.Has("kind")) {
+    return Error(Reason::kRequestInvalid,
+                 "--digest: openssl's 'Fingerprint=' is of the certificate, "
+                 "and --kind spki wants the digest of its key: give --kind "
+                 "cert, or the key's digest");
+  }
+  pin.kind = PinKind::kCert;
+  context.out.Warn(
+      "'Fingerprint=' is of the certificate, so that is what is pinned (kind "
+      "cert): the pin ends with the certificate. A pin of the key outlives a "
+      "renewal");
+  return {};
+}
+
+Result<Pin> PinFromDigest(Context& context, Pin pin) {
   const Result<DigestText> digest = ParseDigest(context.args.Get("digest"));
   if (!digest) {
     return Error(Reason::kRequestInvalid,
                  "--digest: " + digest.error().detail());
   }
+  const Status kind = TakeKindOf(*digest, context, pin);
+  if (!kind) return kind.error();
   if (context.args.Has("algorithm") && digest->algorithm != pin.algorithm) {
     return Error(Reason::kRequestInvalid,
                  "--digest is not as long as --algorithm says");
@@ -224,8 +243,8 @@ std::vector<Command> PinCommands() {
         kCompare,
         {{"KEY", "a domain, .domain or [host]:port"}},
         {{"digest", 'd', "DIGEST",
-          "hexadecimal, with or without colons, or "
-          "base64"},
+          "hexadecimal, with or without colons, base64, or what openssl "
+          "prints"},
          {"from-file", 'f', "FILE", "a certificate, PEM or DER"},
          {"from-live", 'l', "", "connect, show what would be pinned, and ask"},
          {"kind", 'k', "KIND",

@@ -75,8 +75,11 @@ Result<Pin> PinFromOptions(const Context& context) {
 }
 
 Result<Pin> FindPin(const std::vector<Pin>& pins, const std::string& text) {
+  // As we print it ("3f9a04d1c2…"), or as others do ("3F:9A:…").
+  std::string_view given = text;
+  if (given.ends_with("…")) given.remove_suffix(std::string_view("…").size());
   std::string digits;
-  for (const char c : text) {
+  for (const char c : given) {
     if (c != ':')
       digits += static_cast<char>(c >= 'A' && c <= 'F' ? c + 32 : c);
   }

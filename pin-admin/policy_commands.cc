@@ -6,6 +6,7 @@
 #include "core/names/domain.h"
 #include "core/policy/strength.h"
 #include "pin-admin/command.h"
+#include "pin-admin/line_prospects.h"
 #include "pin-admin/policy_file.h"
 #include "pin-admin/policy_text.h"
 #include "pin-admin/store_access.h"
@@ -32,6 +33,7 @@ ExitStatus RunSet(Context& context) {
                (line->until ? ", until " + FormatTime(*line->until) : ""));
     }
   }
+  const ExitStatus waits = WarnOfWaiting(out, *line, context.settings);
   const std::array<Change, 1> changes{SetLine{*line}};
   const ExitStatus status = CommitChanges(context, **store, changes);
   const bool pinned = before->has_value() && !(*before)->pins.empty();
@@ -41,7 +43,7 @@ ExitStatus RunSet(Context& context) {
         "Next: 'pin-admin pin add " + line->key.str() +
         "', with a digest that its owner confirmed. Mail waits until then.");
   }
-  return status;
+  return Gravest(status, waits);
 }
 
 ExitStatus RunRemove(Context& context) {

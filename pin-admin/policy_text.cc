@@ -1,5 +1,8 @@
 #include "pin-admin/policy_text.h"
 
+#include <algorithm>
+#include <cstdint>
+
 #include "pin-admin/value_text.h"
 
 namespace postern {
@@ -37,6 +40,22 @@ std::string_view WhatItAllows(Level level) {
   }
 }
 
+std::vector<NextHop> HopsOf(const PolicyLine& line) {
+  if (!line.route.empty()) return line.route;
+  if (line.key.kind() != PolicyKey::Kind::kNextHop) return {};
+  const Result<NextHop> hop = NextHop::Parse(line.key.str());
+  return hop ? std::vector<NextHop>{*hop} : std::vector<NextHop>();
+}
+
+bool NeedsImplicitTls(const PolicyLine& line) {
+  constexpr std::uint16_t kSubmission = 587;
+  const std::vector<NextHop> hops = HopsOf(line);
+  return line.wrapper &&
+         std::any_of(hops.begin(), hops.end(), [](const NextHop& hop) {
+           return hop.port() != Port{} && hop.port().value != kSubmission;
+         });
+}
+
 PolicyLine Relaxed(const PolicyLine& beneath, const PolicyKey& key, Level to,
                    TimePoint until, const std::string& reason) {
   PolicyLine line = beneath;
@@ -58,6 +77,8 @@ PolicyLine Relaxed(const PolicyLine& beneath, const PolicyKey& key, Level to,
     line.match.clear();
     line.cn = CommonName::kNever;
   }
+  // Neither level knows implicit TLS (docs/policy.md).
+  if (to == Level::kNone || to == Level::kMay) line.wrapper = false;
   if (to != Level::kNone) return line;
   line.servername.reset();
   line.protocols.clear();
@@ -98,9 +119,10 @@ Json ToJson(const Pin& pin) {
 }
 
 std::string Describe(const Pin& pin) {
-  std::string text = std::string(ToString(pin.kind)) + " " +
+  std::string text = std::string(KindText(pin.kind)) + " " +
                      std::string(ToString(pin.algorithm)) + " " +
-                     ToHex(pin.digest) + ", " + std::string(ToString(pin.role));
+                     ShortHex(ToHex(pin.digest)) + ", " +
+                     std::string(ToString(pin.role));
   if (!pin.label.empty()) text += ", '" + pin.label + "'";
   return text;
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/policy/policy_line.h"
 #include "core/policy/served_policy.h"
@@ -21,8 +22,19 @@ std::string JoinWords(std::span<const std::string> words);
 // "mail may leave in cleartext and to anyone", what a level lets through.
 std::string_view WhatItAllows(Level level);
 
+// Where the line's mail goes: its routes, or the next hop that it is for;
+// nothing for domains' own MX.
+std::vector<NextHop> HopsOf(const PolicyLine& line);
+
+// Whether the line leads to a port that speaks TLS from the first octet and
+// can't be spoken to otherwise: it says wrapper=yes, and not of ports where
+// SMTP begins in cleartext (25, 587).
+bool NeedsImplicitTls(const PolicyLine& line);
+
 // The exception that `relax` makes of the line beneath: its route and its way
-// to connect stay, what only the old level could use goes.
+// to connect stay, what only the old level could use goes. At `none` and `may`
+// that is wrapper=yes, too: the exception is there so that mail goes, by plain
+// SMTP if need be.
 PolicyLine Relaxed(const PolicyLine& beneath, const PolicyKey& key, Level to,
                    TimePoint until, const std::string& reason);
 

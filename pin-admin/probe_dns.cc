@@ -27,8 +27,8 @@ HostFacts BareHost(const NextHop& target) {
 
 Json Describe(const auto& answer) {
   return Json::MakeObject()
-      .Set("presence", ToText(answer.presence))
-      .Set("security", ToText(answer.security))
+      .Set("presence", ToString(answer.presence))
+      .Set("security", ToString(answer.security))
       .Set("why", answer.why.empty() ? Json() : Json(answer.why));
 }
 
@@ -43,32 +43,6 @@ bool HasAddress(Resolver& resolver, const Domain& name,
 }
 
 }  // namespace
-
-std::string_view ToText(Security security) {
-  switch (security) {
-    case Security::kSecure:
-      return "secure";
-    case Security::kBogus:
-      return "bogus";
-    case Security::kInsecure:
-      break;
-  }
-  return "insecure";
-}
-
-std::string_view ToText(Presence presence) {
-  switch (presence) {
-    case Presence::kFound:
-      return "found";
-    case Presence::kNoData:
-      return "no-data";
-    case Presence::kNoDomain:
-      return "no-domain";
-    case Presence::kFailed:
-      break;
-  }
-  return "failed";
-}
 
 ProbeHostList FindProbeHosts(Resolver& resolver, const NextHop& target,
                              Deadline deadline) {

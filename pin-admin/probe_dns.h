@@ -31,7 +31,4 @@ Json LookUpTlsa(Resolver& resolver, const HostFacts& host, Deadline deadline);
 // {"names", "confirmed", "why"}: PTR names, and the one whose address is this.
 Json LookUpPtr(Resolver& resolver, const IpAddress& address, Deadline deadline);
 
-std::string_view ToText(Security security);
-std::string_view ToText(Presence presence);
-
 }  // namespace postern

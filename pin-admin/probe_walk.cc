@@ -105,8 +105,8 @@ Json HostJson(const HostFacts& host) {
       .Set("host", ToString(host.host))
       .Set("port", static_cast<int>(host.port.value))
       .Set("preference", host.preference)
-      .Set("mx_security", ToText(host.mx))
-      .Set("address_security", ToText(host.address))
+      .Set("mx_security", ToString(host.mx))
+      .Set("address_security", ToString(host.address))
       .Set("expanded", host.expanded ? Json(host.expanded->str()) : Json())
       .Set("error", host.failure ? ErrorJson(*host.failure, "") : Json())
       .Set("tlsa", Json());

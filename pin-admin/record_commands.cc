@@ -28,6 +28,14 @@ std::optional<std::size_t> LimitOf(const ParsedCommand& args) {
   return limit;
 }
 
+// A hash of the history as syslog has it, or nothing for what can't be one.
+std::optional<std::string> HeadOf(const ParsedCommand& args) {
+  const std::optional<std::string> octets = FromHex(args.Get("head"));
+  const bool whole =
+      octets && octets->size() == DigestLength(DigestAlgorithm::kSha256);
+  return whole ? std::optional(ToHex(*octets)) : std::nullopt;
+}
+
 // A domain in the form in which records have it; what is no domain stays.
 std::string Canonical(const std::string& text) {
   const Result<Domain> domain = Domain::Parse(text);
@@ -79,12 +87,11 @@ ExitStatus RunObservations(Context& context) {
 
 // The changes, newest first, and whether their chain is whole.
 ExitStatus AuditHistory(Context& context, const std::string& about,
-                        std::size_t limit) {
+                        std::size_t limit, const std::string& expected) {
   Output& out = context.out;
   Result<std::unique_ptr<AuthorStore>> store = OpenAuthorStore(context);
   if (!store) return out.CouldNot(store.error());
-  const Result<std::string> head =
-      (*store)->VerifyHistory(context.args.Get("head"));
+  const Result<std::string> head = (*store)->VerifyHistory(expected);
   const Result<std::vector<HistoryEntry>> entries = (*store)->History(0);
   if (!entries) return out.CouldNot(entries.error());
   std::vector<HistoryEntry> shown;
@@ -113,6 +120,16 @@ ExitStatus RunAudit(Context& context) {
   const std::string about = Canonical(context.args.Argument(0));
   const std::optional<std::size_t> limit = LimitOf(context.args);
   if (!limit) return out.Usage("--limit: a number above 0");
+  std::string expected;
+  if (context.args.Has("head")) {
+    const std::optional<std::string> head = HeadOf(context.args);
+    if (!head) {
+      return out.Usage(
+          "--head: a hash has 64 hexadecimal digits, as 'head=' in syslog "
+          "has them");
+    }
+    expected = *head;
+  }
   VerdictQuery query;
   query.destination = about;
   query.limit = *limit;
@@ -128,7 +145,7 @@ ExitStatus RunAudit(Context& context) {
   }
 
   // The history first: it needs root, and verdicts are read without.
-  const ExitStatus history = AuditHistory(context, about, *limit);
+  const ExitStatus history = AuditHistory(context, about, *limit, expected);
   const Result<std::vector<StoredVerdict>> verdicts =
       ReadVerdicts(context, query);
   if (!verdicts) return Gravest(history, out.CouldNot(verdicts.error()));

@@ -47,6 +47,26 @@ Json ToJson(const StoredVerdict& stored) {
   return json.Set("plan", plan ? *plan : Json());
 }
 
+// "mx.example 192.0.2.1, TLSv1.3, live"
+std::string ConnectionText(const SessionRecord& record) {
+  const Verdict& verdict = record.verdict;
+  std::string text = verdict.mx_host;
+  if (!verdict.address.empty()) text += " " + verdict.address;
+  if (!text.empty()) text += ", ";
+  if (!WasConnected(record)) return text + "no connection was made";
+  if (!record.evidence.protocol.empty()) {
+    text += record.evidence.protocol;
+  } else {
+    text += record.starttls_offered ? "cleartext (STARTTLS was offered)"
+                                    : "cleartext (no STARTTLS offer)";
+  }
+  if (record.reused > 0) {
+    text += ", a connection that had carried " + std::to_string(record.reused) +
+            " before";
+  }
+  return text + ", " + std::string(ToString(verdict.basis));
+}
+
 Colour ColourOf(Decision decision) {
   return decision == Decision::kPass            ? Colour::kGood
          : decision == Decision::kDeliverAnyway ? Colour::kWarning
@@ -133,19 +153,13 @@ void ShowVerdicts(Output& out, const std::vector<StoredVerdict>& verdicts) {
     out.Line(Clean(head) +
              out.Paint(ColourOf(verdict.decision), ToString(verdict.decision)) +
              Clean("  " + record.outcome));
-    std::string where = "    " + verdict.mx_host;
-    if (!verdict.address.empty()) where += " " + verdict.address;
-    where += record.evidence.protocol.empty()
-                 ? (record.starttls_offered ? ", cleartext (STARTTLS was "
-                                              "offered)"
-                                            : ", cleartext (no STARTTLS offer)")
-                 : ", " + record.evidence.protocol;
-    if (record.reused > 0) {
-      where += ", a connection that had carried " +
-               std::to_string(record.reused) + " before";
+    out.Line(Clean("    " + ConnectionText(record)));
+    if (!verdict.line.empty()) {
+      out.Line(Clean("    " + verdict.line +
+                     (verdict.origin.empty()
+                          ? ""
+                          : "  (the line of " + verdict.origin + ")")));
     }
-    out.Line(Clean(where + ", " + std::string(ToString(verdict.basis))));
-    out.Line(Clean("    " + verdict.line));
     if (!verdict.pass()) {
       out.Line(Clean("    " + verdict.status + " " +
                      std::string(Describe(verdict.reason).token) + ": " +

@@ -28,6 +28,23 @@ int Base64Value(char c) {
   return -1;
 }
 
+// What openssl puts before a digest, taken off: "sha256 Fingerprint=" of
+// `openssl x509 -fingerprint`, "SHA2-256(stdin)= " of `openssl dgst`. Both have
+// an equals sign behind the words; base64 has it at its end only.
+std::string_view WithoutOpensslWords(std::string_view text, bool& fingerprint) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos) return text;
+  std::string words(text.substr(0, equals));
+  for (char& c : words) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  fingerprint = words.ends_with(" fingerprint");
+  if (!fingerprint && !words.ends_with(")")) return text;
+  text.remove_prefix(equals + 1);
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  return text;
+}
+
 }  // namespace
 
 std::optional<std::string> FromHex(std::string_view text) {
@@ -66,6 +83,8 @@ std::optional<std::string> FromBase64(std::string_view text) {
 
 Result<DigestText> ParseDigest(std::string_view text) {
   const std::string_view given = text;
+  bool fingerprint = false;
+  text = WithoutOpensslWords(text, fingerprint);
   std::optional<DigestAlgorithm> named;
   for (const DigestAlgorithm algorithm :
        {DigestAlgorithm::kSha256, DigestAlgorithm::kSha512,
@@ -85,6 +104,7 @@ Result<DigestText> ParseDigest(std::string_view text) {
                    "colons, or base64");
   }
   DigestText digest;
+  digest.of_certificate = fingerprint;
   switch (octets->size()) {
     case 32:
       digest.algorithm = DigestAlgorithm::kSha256;
@@ -122,6 +142,26 @@ std::string_view ToString(PinKind kind) {
       break;
   }
   return "ca";
+}
+
+std::string_view KindText(PinKind kind) {
+  switch (kind) {
+    case PinKind::kSpki:
+      return "key";
+    case PinKind::kCert:
+      return "certificate";
+    case PinKind::kAny:
+      return "key or certificate";
+    case PinKind::kCa:
+      break;
+  }
+  return "authority";
+}
+
+std::string ShortHex(std::string_view hex) {
+  constexpr std::size_t kShown = 16;
+  if (hex.size() <= kShown) return std::string(hex);
+  return std::string(hex.substr(0, kShown)) + "…";
 }
 
 std::string_view ToString(PinRole role) {

@@ -19,11 +19,15 @@ namespace postern {
 struct DigestText {
   DigestAlgorithm algorithm = DigestAlgorithm::kSha256;
   std::string octets;
+  // It came as openssl prints the fingerprint of a certificate, which is never
+  // the digest of a key.
+  bool of_certificate = false;
 };
 
 // Hexadecimal (any case, colons or not) or base64 (padded or not), with
-// "sha256:" or "sha512:" before it or not: the length tells which. Refuses
-// SHA-1 and MD5 by name.
+// "sha256:" or "sha512:" before it or not: the length tells which. Also what
+// openssl prints: "sha256 Fingerprint=AA:BB…" (of a certificate) and
+// "SHA2-256(stdin)= aabb…". Refuses SHA-1 and MD5 by name.
 Result<DigestText> ParseDigest(std::string_view text);
 
 // Octets of hexadecimal, any case, colons or not; nothing for anything else.
@@ -31,7 +35,13 @@ std::optional<std::string> FromHex(std::string_view text);
 // Octets of base64, padded or not; nothing for anything else.
 std::optional<std::string> FromBase64(std::string_view text);
 
+// The first 16 digits of a long hexadecimal text, enough to tell it from others
+// (and for WHICH of `pin remove`); never enough to compare keys by.
+std::string ShortHex(std::string_view hex);
+
 std::string_view ToString(PinKind kind);
+// What a pin of the kind is of, for people: "key", "certificate", "authority".
+std::string_view KindText(PinKind kind);
 std::string_view ToString(PinRole role);
 std::optional<DigestAlgorithm> DigestAlgorithmFrom(std::string_view text);
 std::optional<PinKind> PinKindFrom(std::string_view text);

@@ -49,18 +49,6 @@ class Line {
   std::string text_;
 };
 
-std::string_view StateName(Finding::State state) {
-  switch (state) {
-    case Finding::State::kSatisfied:
-      return "satisfied";
-    case Finding::State::kViolated:
-      return "violated";
-    case Finding::State::kUndecided:
-      break;
-  }
-  return "undecided";
-}
-
 // "pin:satisfied,webpki:violated:certificate-expired"
 std::string FindingsText(const std::vector<Finding>& findings) {
   std::string text;
@@ -70,7 +58,7 @@ std::string FindingsText(const std::vector<Finding>& findings) {
     if (!text.empty()) text += ',';
     text += finding.source();
     text += ':';
-    text += StateName(finding.state());
+    text += ToString(finding.state());
     if (!finding.satisfied()) {
       text += ':';
       text += Describe(finding.reason()).token;
@@ -118,6 +106,13 @@ std::string AuditValue(std::string_view text, std::size_t limit) {
   return '"' + out + (cut ? "...\"" : "\"");
 }
 
+bool WasConnected(const SessionRecord& record) {
+  const Verdict& verdict = record.verdict;
+  return !verdict.address.empty() &&
+         verdict.reason != Reason::kConnectionFailed &&
+         verdict.reason != Reason::kHostBusy;
+}
+
 std::string AuditLine(const SessionRecord& record) {
   const Verdict& verdict = record.verdict;
   const TlsEvidence& evidence = record.evidence;
@@ -135,10 +130,16 @@ std::string AuditLine(const SessionRecord& record) {
   line.Add("basis", ToString(verdict.basis));
   line.Add("level", record.level, 32);
   line.Add("origin", verdict.origin);
-  line.Add("tls", evidence.protocol.empty() ? "none" : evidence.protocol, 32);
-  line.Add("cipher", evidence.cipher, 64);
-  line.Add("starttls", record.starttls_offered ? "offered" : "not-offered");
-  if (record.reused > 0) line.Add("reused", std::to_string(record.reused), 16);
+  if (WasConnected(record)) {
+    line.Add("tls", evidence.protocol.empty() ? "none" : evidence.protocol, 32);
+    line.Add("cipher", evidence.cipher, 64);
+    line.Add("starttls", record.starttls_offered ? "offered" : "not-offered");
+    if (record.reused > 0) {
+      line.Add("reused", std::to_string(record.reused), 16);
+    }
+  } else {
+    line.Add("connection", "none");
+  }
   line.Add("findings", FindingsText(verdict.findings), 512);
   line.Add("note", NoteText(verdict.findings));
   line.Add("plan", record.plan_digest, 64);

@@ -34,6 +34,10 @@ struct SessionRecord {
   std::string reply;  // the server's last words, sanitised
 };
 
+// False where it never came to a connection: planning ended in a verdict, the
+// plan refused the host, or nobody answered at its address.
+bool WasConnected(const SessionRecord& record);
+
 // Thread-safe. Told of every connection once it is over; must not block for
 // long and must not fail the delivery.
 class SessionSink {

@@ -35,8 +35,12 @@ std::string Right(const OptionSpec& option) {
   if (!option.standard.empty()) {
     text += " [" + std::string(option.standard) + "]";
   }
-  if (option.required) text += " Required.";
-  if (option.repeatable) text += " May be repeated.";
+  // As the text has it: sentences, or words without a full stop.
+  const bool sentences = option.help.ends_with('.');
+  if (option.required) text += sentences ? " Required." : "; required";
+  if (option.repeatable) {
+    text += sentences ? " May be repeated." : "; may be repeated";
+  }
   return text;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 
+#include "core/names/near_names.h"
+
 namespace postern {
 namespace {
 
@@ -12,18 +14,6 @@ constexpr OptionSpec kHelp{"help", 'h', "", "Shows this help."};
 
 Error Usage(std::string detail) {
   return Error(Reason::kRequestInvalid, std::move(detail));
-}
-
-std::string DidYouMean(std::string_view word,
-                       std::span<const std::string_view> known,
-                       std::string_view prefix) {
-  std::string text;
-  const std::vector<std::string> near = NearNames(word, known);
-  for (const std::string& name : near) {
-    text += text.empty() ? "; did you mean " : " or ";
-    text += std::string(prefix) + name;
-  }
-  return text.empty() ? text : text + "?";
 }
 
 std::vector<OptionSpec> AllOptions(const CommandSpec& command,
@@ -194,10 +184,15 @@ Result<CommandMatch> FindCommand(std::span<const CommandSpec> commands,
                                  std::span<const std::string> args) {
   CommandMatch best;
   std::vector<std::string_view> names;
+  std::vector<std::string_view> first_words;
   std::string below;  // the commands that go on from the first word
   for (const CommandSpec& command : commands) {
     const std::vector<std::string_view> words = Words(command.name);
     names.push_back(command.name);
+    if (!words.empty() &&
+        (first_words.empty() || first_words.back() != words.front())) {
+      first_words.push_back(words.front());
+    }
     if (words.size() > best.words && BeginsWith(args, words)) {
       best = {&command, words.size()};
     }
@@ -207,17 +202,16 @@ Result<CommandMatch> FindCommand(std::span<const CommandSpec> commands,
   }
   if (best.command != nullptr) return best;
   if (args.empty()) return Usage("a command is missing");
-  std::string said = args.front();
+  const std::string two =
+      args.size() > 1 ? args[0] + " " + args[1] : args.front();
+  std::string near = DidYouMean(two, names);
   if (!below.empty()) {
-    if (args.size() > 1) said += " " + args[1];
-    return Usage("no command '" + said + "'; there are " + below);
+    if (!near.empty()) near += " There";
+    return Usage("no command '" + two + "'" +
+                 (near.empty() ? "; there" : near) + " are " + below);
   }
-  std::string text = "no command '" + said + "'";
-  std::string hint = DidYouMean(said, names, "");
-  if (hint.empty() && args.size() > 1) {
-    hint = DidYouMean(said + " " + args[1], names, "");
-  }
-  return Usage(text + hint);
+  if (near.empty()) near = DidYouMean(args.front(), first_words);
+  return Usage("no command '" + args.front() + "'" + near);
 }
 
 }  // namespace postern

@@ -93,9 +93,4 @@ std::string RenderCommandList(std::string_view program,
                               std::span<const CommandSpec> commands,
                               std::span<const OptionSpec> common);
 
-// Of `known`, those that `word` may have been meant to be, nearest first; at
-// most three.
-std::vector<std::string> NearNames(std::string_view word,
-                                   std::span<const std::string_view> known);
-
 }  // namespace postern

@@ -18,6 +18,7 @@
 #include "core/clock/budgets.h"
 #include "core/config/command_line.h"
 #include "core/config/settings_table.h"
+#include "core/names/near_names.h"
 
 namespace postern {
 namespace {
@@ -40,12 +41,7 @@ const SettingRow* RowNamed(std::string_view name) {
 Error UnknownOption(const std::string& name) {
   std::vector<std::string_view> known;
   for (const SettingInfo& info : AllSettings()) known.push_back(info.name);
-  std::string text = "unknown option '" + name + "'";
-  const std::vector<std::string> near = NearNames(name, known);
-  for (std::size_t i = 0; i < near.size(); ++i) {
-    text += (i == 0 ? "; did you mean " : " or ") + near[i];
-  }
-  return Invalid(text + (near.empty() ? "" : "?"));
+  return Invalid("unknown option '" + name + "'" + DidYouMean(name, known));
 }
 
 Result<Given> ReadLines(std::string_view text) {
@@ -182,8 +178,24 @@ Result<Settings> ParseSettings(std::string_view text,
   return settings;
 }
 
+Status CheckOverrides(std::span<const std::string> overrides) {
+  Given given;
+  if (const Status added = AddOverrides(given, overrides); !added) {
+    return Invalid("--set: " + added.error().detail());
+  }
+  Settings settings;
+  for (const auto& [name, values] : given) {
+    const Status set = RowNamed(name)->set(settings, values);
+    if (!set) return Invalid("--set " + name + "=: " + set.error().detail());
+  }
+  return {};
+}
+
 Result<Settings> LoadSettings(const std::string& path, MissingFile missing,
                               std::span<const std::string> overrides) {
+  if (Status checked = CheckOverrides(overrides); !checked) {
+    return checked.error();
+  }
   std::ifstream file(path, std::ios::binary);
   if (!file) {
     const int error = errno;
@@ -202,8 +214,11 @@ Result<Settings> LoadSettings(const std::string& path, MissingFile missing,
   if (file.bad()) return Invalid(path + ": cannot be read");
   Result<Settings> settings = ParseSettings(text, overrides);
   if (!settings) {
+    // Each good in itself, and not together.
+    const bool file_alone = !overrides.empty() && ParseSettings(text).ok();
     return Error(settings.error().reason(),
-                 path + ": " + settings.error().detail());
+                 (file_alone ? "--set does not go with " + path : path) + ": " +
+                     settings.error().detail());
   }
   return settings;
 }

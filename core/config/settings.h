@@ -96,6 +96,9 @@ std::span<const SettingInfo> AllSettings();
 // command line) come last and replace.
 Result<Settings> ParseSettings(std::string_view text,
                                std::span<const std::string> overrides = {});
+// Whether `overrides` are settings, and good in themselves. Errors begin with
+// "--set": the file is not to blame.
+Status CheckOverrides(std::span<const std::string> overrides);
 // The file's text, or, where `path` does not exist and `optional` says that it
 // need not, the defaults.
 enum class MissingFile { kIsAnError, kMeansDefaults };

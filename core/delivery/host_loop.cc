@@ -116,6 +116,7 @@ HostLoop::HostLoop(Gate& gate, Connections& connections, SessionSink& sink,
       connections_left_(kMaxConnections) {}
 
 std::vector<RecipientResult> HostLoop::Run() {
+  NoteFailedHops();
   FirstPass();
   if (open() && !candidates_.empty()) DryRunPass();
 
@@ -129,6 +130,15 @@ std::vector<RecipientResult> HostLoop::Run() {
     results.push_back(result ? std::move(*result) : rest);
   }
   return results;
+}
+
+// A hop without a single host is never tried, and is named all the same.
+void HostLoop::NoteFailedHops() {
+  for (const Plan::FailedHop& failed : plan_.failed_hops) {
+    Attempt attempt = FromVerdict(DeferFor(failed.error));
+    attempt.where = failed.hop.str();
+    attempts_.push_back(std::move(attempt));
+  }
 }
 
 bool HostLoop::EveryHostSaidNo() const {

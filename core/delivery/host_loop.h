@@ -38,6 +38,7 @@ class HostLoop {
     bool without_tls;
   };
 
+  void NoteFailedHops();
   void FirstPass();
   void DryRunPass();
   bool EveryHostSaidNo() const;

@@ -38,6 +38,15 @@ DnsAnswer<Record> Fail(DnsAnswer<Record> answer, std::string why) {
   return answer;
 }
 
+// libunbound's words for "the keys of the trust anchor did not come". Then
+// nothing that those resolvers say can be judged, and no zone is to blame: they
+// can't be reached, or strip what DNSSEC needs. It remembers that for a while
+// and says it again, with the first question in it, of every other name.
+bool WithoutRootKeys(std::string_view why) {
+  return why.find("no DNSKEY rrset") != std::string_view::npos &&
+         why.find("for trust anchor") != std::string_view::npos;
+}
+
 // `parse` turns one record's rdata into a Record; nothing: malformed.
 template <typename Record, typename Parse>
 DnsAnswer<Record> Read(const DnsReply& reply, RrType type, Aliases aliases,
@@ -45,6 +54,13 @@ DnsAnswer<Record> Read(const DnsReply& reply, RrType type, Aliases aliases,
   DnsAnswer<Record> answer;
   answer.security = reply.security;
   // Before all else: what is in a bogus message is the forger's.
+  if (reply.security == Security::kBogus && WithoutRootKeys(reply.why_bogus)) {
+    answer.security = Security::kInsecure;
+    return Fail(
+        std::move(answer),
+        "the resolvers asked can't be reached or don't pass DNSSEC on (" +
+            reply.why_bogus + ")");
+  }
   if (reply.security == Security::kBogus) {
     return Fail(std::move(answer), "bogus: " + reply.why_bogus);
   }

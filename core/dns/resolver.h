@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/clock/clock.h"
@@ -26,6 +27,10 @@ enum class Presence {
   kNoDomain,  // NXDOMAIN
   kFailed,    // SERVFAIL, bogus, timeout, malformed: not found out
 };
+
+// "secure", "no-data": as answers and documents have it.
+std::string_view ToString(Security security);
+std::string_view ToString(Presence presence);
 
 template <typename Record>
 struct DnsAnswer {

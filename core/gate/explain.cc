@@ -16,18 +16,6 @@ std::string Dump(const Json& json) {
   return json.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
-std::string_view Text(Security security) {
-  switch (security) {
-    case Security::kSecure:
-      return "secure";
-    case Security::kBogus:
-      return "bogus";
-    case Security::kInsecure:
-      break;
-  }
-  return "insecure";
-}
-
 std::string_view Text(TlsUse use) {
   switch (use) {
     case TlsUse::kNever:
@@ -40,21 +28,9 @@ std::string_view Text(TlsUse use) {
   return "required";
 }
 
-std::string_view Text(Finding::State state) {
-  switch (state) {
-    case Finding::State::kSatisfied:
-      return "satisfied";
-    case Finding::State::kViolated:
-      return "violated";
-    case Finding::State::kUndecided:
-      break;
-  }
-  return "undecided";
-}
-
 Json ToJson(const Finding& finding) {
   return {{"source", finding.source()},
-          {"state", Text(finding.state())},
+          {"state", ToString(finding.state())},
           {"reason", Describe(finding.reason()).token},
           {"detail", finding.detail()},
           {"hint", finding.hint()},
@@ -108,8 +84,8 @@ Json ToJson(const HostPlan& host) {
   return {{"host", ToString(host.facts.host)},
           {"port", host.facts.port.value},
           {"preference", host.facts.preference},
-          {"mx_security", Text(host.facts.mx)},
-          {"address_security", Text(host.facts.address)},
+          {"mx_security", ToString(host.facts.mx)},
+          {"address_security", ToString(host.facts.address)},
           {"addresses", std::move(addresses)},
           {"expanded", ToJson(host.facts.expanded)},
           {"failure",
@@ -140,6 +116,12 @@ Json ToJson(const Plan& plan) {
     hop_line = hop_line.get<std::string>() + between + Format(held.policy.line);
     hop_origin = hop_origin.get<std::string>() + between + held.policy.origin;
   }
+  Json failed_hops = Json::array();
+  for (const Plan::FailedHop& failed : plan.failed_hops) {
+    Json why = ToJson(failed.error);
+    why["hop"] = failed.hop.str();
+    failed_hops.push_back(std::move(why));
+  }
   return {{"recipient", ToString(destination.recipient)},
           {"next_hop", destination.next_hop.str()},
           {"own_mx", destination.own_mx},
@@ -147,11 +129,12 @@ Json ToJson(const Plan& plan) {
           {"origin", destination.policy.origin},
           {"hop_line", std::move(hop_line)},
           {"hop_origin", std::move(hop_origin)},
-          {"mx_security", Text(plan.mx)},
+          {"mx_security", ToString(plan.mx)},
           {"digest", plan.digest},
           {"valid_until", plan.valid_until == TimePoint{}
                               ? Json(nullptr)
                               : Json(FormatTime(plan.valid_until))},
+          {"failed_hops", std::move(failed_hops)},
           {"hosts", std::move(hosts)}};
 }
 

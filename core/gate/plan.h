@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/clock/clock.h"
+#include "core/outcome/result.h"
 #include "core/outcome/verdict.h"
 #include "core/policy/policy_source.h"
 #include "core/route/router.h"
@@ -28,6 +29,13 @@ struct Plan {
   // What on-fail= may do: the domain line's word, but kDefer where a next hop's
   // line that holds as well says otherwise.
   OnFail on_fail = OnFail::kDefer;
+  // Hops of route= that could not be followed, while another one could. Shown
+  // beside the hosts; nothing is decided by them.
+  struct FailedHop {
+    NextHop hop;
+    Error error;
+  };
+  std::vector<FailedHop> failed_hops{};
   // Hosts or addresses were left out for number, or could not be found out.
   bool incomplete = false;
   std::vector<HostPlan> hosts{};  // in the order to try

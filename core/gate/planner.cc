@@ -77,6 +77,7 @@ std::variant<Planner::FoundHosts, RouteFailure> Planner::FindHosts(
       const bool temporary =
           failed->error.reason() != Reason::kDomainNotFound &&
           failed->error.reason() != Reason::kNullMx;
+      all.failed.push_back({hops[i], failed->error});
       if (!failure || temporary) failure = std::move(*failed);
       all.incomplete = true;
       continue;
@@ -184,6 +185,7 @@ Planned Planner::MakePlan(const HostName& recipient, const NextHop& hop,
   Plan plan{Destination{recipient, hop, std::move(*policy), decision.own_mx}};
   plan.mx = found.route.mx;
   plan.incomplete = found.incomplete;
+  plan.failed_hops = found.failed;
   plan.on_fail = plan.destination.policy.line.on_fail;
   plan.hosts = PlanHosts(plan.destination, found.route.hosts, deadline);
   if (decision.refused) RefuseAll(plan.hosts, *decision.refused);

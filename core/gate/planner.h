@@ -43,6 +43,7 @@ class Planner {
   struct FoundHosts {
     Route route;
     std::vector<std::size_t> hop;  // of each host: its index in the hops asked
+    std::vector<Plan::FailedHop> failed;
     bool incomplete = false;
   };
   // The hosts of all hops, in their order; a failure only if no hop has any.

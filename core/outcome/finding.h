@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "core/outcome/reason.h"
@@ -67,5 +68,8 @@ class [[nodiscard]] Finding {
   std::string source_;
   bool noteworthy_ = false;
 };
+
+// "satisfied", "violated", "undecided": as records and answers have it.
+std::string_view ToString(Finding::State state);
 
 }  // namespace postern

@@ -8,6 +8,18 @@ std::string Error::ToString() const {
   return text;
 }
 
+std::string_view ToString(Finding::State state) {
+  switch (state) {
+    case Finding::State::kSatisfied:
+      return "satisfied";
+    case Finding::State::kViolated:
+      return "violated";
+    case Finding::State::kUndecided:
+      break;
+  }
+  return "undecided";
+}
+
 std::string_view ToString(Decision decision) {
   switch (decision) {
     case Decision::kPass:

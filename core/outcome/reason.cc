@@ -118,7 +118,7 @@ constexpr std::array kReasons{
     ReasonInfo{kStsPolicyFetchError, "sts-policy-fetch-error", "4.7.5",
                "sts-policy-fetch-error",
                "the MTA-STS policy could not be fetched",
-               "see 'pin-admin sts show'; ask the destination"},
+               "try again later; if it lasts, ask the destination"},
     ReasonInfo{kStsPolicyInvalid, "sts-policy-invalid", "4.7.5",
                "sts-policy-invalid", "the MTA-STS policy is not valid",
                "the destination has to mend its policy file"},
@@ -221,8 +221,9 @@ constexpr std::array kReasons{
                "the service is shutting down", "retried"},
     ReasonInfo{kClientNotAllowed, "client-not-allowed", "4.3.5", "",
                "this user may not use this door of the service",
-               "run the client as one of the users that postern.conf names for "
-               "the door"},
+               "postern-transport: user= in master.cf has to be one of "
+               "pipe-users in postern.conf; pin-admin: be root, or one of "
+               "query-users"},
     ReasonInfo{kSpoolFull, "spool-full", "4.3.1", "",
                "the message cannot be spooled", "make room in the spool"},
     ReasonInfo{kJournalUnavailable, "journal-unavailable", "4.3.0", "",

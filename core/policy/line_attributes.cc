@@ -4,9 +4,10 @@
 #include <array>
 #include <cstddef>
 
+#include "core/names/near_names.h"
 #include "core/names/quoted.h"
 #include "core/policy/policy_words.h"
-#include "core/policy/tls_syntax.h"
+#include "core/tls/tls_words.h"
 
 namespace postern {
 namespace {
@@ -129,7 +130,7 @@ Status SetServername(const LineWord& word, PolicyLine& line) {
   return {};
 }
 
-// A function of tls_syntax.h and where its answer goes.
+// A function of tls_words.h and where its answer goes.
 template <Result<std::string> (*kCanonical)(std::string_view)>
 Status SetTls(const LineWord& word, std::string& target) {
   Result<std::string> canonical = kCanonical(word.value);
@@ -391,9 +392,13 @@ Status SetAttribute(const LineWord& word, PolicyLine& line) {
   if (word.name == "tafile") {
     return Refuse(word, "here, trusted certificates are named by ca=FILE");
   }
-  return Error{Reason::kPolicyInvalid, "there is no attribute " +
-                                           Quoted(word.name) + ": there are " +
-                                           AttributeNames()};
+  std::vector<std::string_view> known;
+  for (const Attribute& a : kAttributes) known.push_back(a.name);
+  const std::string near = DidYouMean(word.name, known);
+  return Error{Reason::kPolicyInvalid,
+               "there is no attribute " + Quoted(word.name) +
+                   (near.empty() ? ": there are " : near + " There are ") +
+                   AttributeNames()};
 }
 
 std::string_view ToString(CommonName cn) {

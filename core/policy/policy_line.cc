@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "core/names/near_names.h"
 #include "core/names/quoted.h"
 #include "core/policy/line_attributes.h"
 #include "core/policy/line_words.h"
+#include "core/policy/policy_words.h"
 
 namespace postern {
 namespace {
@@ -26,11 +28,18 @@ Status SetLevel(const LineWord& word, PolicyLine& line) {
       return {};
     }
   }
+  std::vector<std::string_view> known;
+  std::string levels;
+  for (const PolicyWord& level : LevelWords()) {
+    known.push_back(level.word);
+    levels += (levels.empty() ? "" : ", ") + std::string(level.word);
+  }
+  const std::string near =
+      word.has_value ? "" : DidYouMean(ToLowerAscii(word.name), known);
   return Refuse(
       "after the key comes a level, and " +
       Quoted(word.has_value ? word.name + "=" + word.value : word.name) +
-      " is none: none, may, encrypt, fingerprint, verify, secure, "
-      "hosted, dane, dane-only, sts, auto");
+      " is none" + (near.empty() ? ": " : near + " The levels are ") + levels);
 }
 
 // Attributes that an alias has already decided.

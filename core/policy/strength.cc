@@ -4,7 +4,7 @@
 
 #include "core/policy/line_attributes.h"
 #include "core/policy/line_words.h"
-#include "core/policy/tls_syntax.h"
+#include "core/tls/tls_words.h"
 
 namespace postern {
 namespace {

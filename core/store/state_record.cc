@@ -14,21 +14,9 @@ std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string_view StateName(Finding::State state) {
-  switch (state) {
-    case Finding::State::kSatisfied:
-      return "satisfied";
-    case Finding::State::kViolated:
-      return "violated";
-    case Finding::State::kUndecided:
-      break;
-  }
-  return "undecided";
-}
-
 Json WriteFinding(const Finding& finding) {
   return {{"source", finding.source()},
-          {"state", StateName(finding.state())},
+          {"state", ToString(finding.state())},
           {"reason", Describe(finding.reason()).token},
           {"detail", finding.detail()},
           {"hint", finding.hint()},
@@ -63,8 +51,9 @@ Finding ReadFinding(const Json& json) {
   const std::string state = Text(json, "state");
   std::string detail = Text(json, "detail");
   Finding finding =
-      state == "satisfied" ? Finding::Satisfied(std::move(detail))
-      : state == "violated"
+      state == ToString(Finding::State::kSatisfied)
+          ? Finding::Satisfied(std::move(detail))
+      : state == ToString(Finding::State::kViolated)
           ? Finding::Violated(ReadReason(json), std::move(detail))
           : Finding::Undecided(Error(ReadReason(json), std::move(detail)));
   // They change `finding` itself; assigning it to itself could empty it.

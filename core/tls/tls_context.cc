@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/tls/tls_parameters.h"
+#include "core/tls/tls_words.h"
 
 namespace postern {
 
@@ -29,8 +30,7 @@ Error Unusable(const std::string& what) {
 }
 
 Status ApplyParameters(SSL_CTX* context, const TlsParameters& parameters) {
-  const Result<ProtocolChoice> protocols =
-      ChooseProtocols(parameters.protocols);
+  const Result<ProtocolSet> protocols = ParseProtocols(parameters.protocols);
   if (!protocols.ok()) return protocols.error();
   const Result<CipherChoice> ciphers =
       ChooseCiphers(parameters.ciphers, parameters.exclude);

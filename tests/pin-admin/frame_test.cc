@@ -70,7 +70,15 @@ TEST(FrameTest, WrongInputEndsInTwoAndNamesWhatIsWrong) {
   } cases[] = {
       {{"polcy", "set"}, "polic"},
       {{"policy"}, "policy"},
-      {{"policy", "sett"}, "policy set"},
+      {{"policy", "sett"}, "did you mean policy set"},
+      {{"polcy", "nothing"}, "did you mean policy?"},
+      {{"--lines", "policy", "list"}, "pin-admin COMMAND --lines"},
+      {{"policy", "list", "--set", "verifers=pin"}, "--set: unknown option"},
+      {{"policy", "list", "--set", "dns-timeout=soon"}, "--set dns-timeout=:"},
+      {{"policy", "set", "bank.example", "fingerprnt"},
+       "did you mean fingerprint?"},
+      {{"audit", "--head", "abc"}, "--head"},
+      {{"audit", "--head", std::string(66, 'a')}, "--head"},
       {{"policy", "set", "bank.example"}, "LEVEL"},
       {{"policy", "set", "bank.example", "sekure"}, "sekure"},
       {{"policy", "set", "bank..example", "secure"}, "bank..example"},
@@ -115,6 +123,64 @@ TEST(FrameTest, WrongInputEndsInTwoAndNamesWhatIsWrong) {
     EXPECT_THAT(ran.err, HasSubstr("pin-admin"));
   }
   EXPECT_EQ(store.Content(), before);
+}
+
+TEST(FrameTest, OptionsOfAllCommandsMayStandAnywhere) {
+  const TestStore store;
+  store.Good({"init"});
+  const std::string file = store.path("postern.conf");
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{
+           {"--json", "--config", file, "policy", "list"},
+           {"--config=" + file, "policy", "--json", "list"},
+           {"-c", file, "policy", "list", "--json"},
+           {"-c" + file, "--json", "--set", "worker-threads=3", "policy",
+            "list"}}) {
+    SCOPED_TRACE(words[0] + " " + words[1]);
+    const Ran ran = RunBinary(words);
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    EXPECT_EQ(ran.json()["command"].text(), "policy list");
+  }
+  EXPECT_THAT(RunBinary({"--quiet", "--help"}).out, HasSubstr("policy list"));
+  EXPECT_THAT(RunBinary({"policy", "--help"}).out, HasSubstr("policy list"));
+  EXPECT_EQ(RunBinary({"--json"}).status, 2);
+  // What stands behind the command's words is no word of it.
+  EXPECT_EQ(store.Run({"check", "--days", "none"}).status, 2);
+}
+
+TEST(FrameTest, WhatCannotBeWrittenIsNoSuccess) {
+  const TestStore store;
+  store.Good({"init"});
+  RunOptions full;
+  full.disk_full = true;
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"policy", "list"},
+                                             {"policy", "list", "--json"},
+                                             {"policy", "list", "--lines"},
+                                             {"policy", "list", "--help"},
+                                             {"--help"},
+                                             {"policy", "--help"},
+                                             {"--version"},
+                                             {"plugins"},
+                                             {"config", "postfix"},
+                                             {"audit"}}) {
+    SCOPED_TRACE(words[0] + " " + words.back());
+    const Ran ran = words.back().starts_with("--") && words.size() < 3
+                        ? RunBinary(words, full)
+                        : store.Run(words, full);
+    EXPECT_EQ(ran.status, 4);
+    EXPECT_THAT(ran.err, HasSubstr("cannot write to standard output"));
+  }
+  EXPECT_EQ(store.Run({"check", "--nagios"}, full).status, 3);
+  RunOptions batch = full;
+  batch.input = "{}\n";
+  EXPECT_EQ(RunBinary({"verify", "--batch"}, batch).status, 4);
+}
+
+TEST(FrameTest, HelpEndsItsSentencesAndGoesOnAfterThem) {
+  const std::string help = RunBinary({"policy", "list", "--help"}).out;
+  EXPECT_THAT(help, HasSubstr("postern.conf; may be"));
+  EXPECT_THAT(help, Not(HasSubstr("postern.conf May")));
 }
 
 TEST(FrameTest, MistakesAreAnsweredInJsonToo) {
@@ -191,6 +257,31 @@ TEST(FrameTest, NagiosStatusesAreThoseOfTheMonitoringPlugins) {
   const Ran ran = store.Run({"check", "--nagios"});
   EXPECT_EQ(ran.status, 0) << ran.err;
   EXPECT_THAT(ran.out, HasSubstr("POSTERN OK - 0 destinations"));
+  // The document's status is the process's, whatever that counts by.
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{
+           {"check", "--nagios", "--json"},
+           {"check", "--nagios", "--json", "--no-such"}}) {
+    const Ran both = store.Run(words);
+    EXPECT_EQ(*both.json()["status"].integer(), both.status);
+    EXPECT_EQ(both.json()["nagios"].text(),
+              both.status == 0 ? "OK" : "UNKNOWN");
+  }
+}
+
+TEST(FrameTest, AnOverrideThatIsWrongIsNotTheFilesFault) {
+  const TestStore store;
+  for (const char* set : {"no-such=1", "dns-timeout=soon", "nothing"}) {
+    SCOPED_TRACE(set);
+    const Ran ran = store.Run({"plugins", "--set", set});
+    EXPECT_EQ(ran.status, 2);
+    EXPECT_THAT(ran.err, HasSubstr("--set"));
+    EXPECT_THAT(ran.err, Not(HasSubstr("postern.conf:")));
+  }
+  // Each good by itself: both are named.
+  const Ran ran = store.Run({"plugins", "--set", "total-timeout=5m"});
+  EXPECT_EQ(ran.status, 4);
+  EXPECT_THAT(ran.err, HasSubstr("--set does not go with"));
 }
 
 TEST(FrameTest, ABrokenConfigurationIsNamed) {

@@ -244,6 +244,30 @@ class FakeService {
   std::thread thread_;
 };
 
+// Nobody answers there: the line that holds is known all the same.
+TEST_F(LiveTest, ExplainOfAFailedLookupShowsTheLineAndCouldNotFindOut) {
+  const std::vector<std::string> unreachable{"explain",
+                                             "bank.example",
+                                             "--here",
+                                             "--set",
+                                             "dns-forwarders=127.0.0.1@9",
+                                             "--set",
+                                             "dns-timeout=1s"};
+  store_.Good({"policy", "set", ".example", "secure"});
+  const Ran mx = store_.Run(unreachable);
+  EXPECT_EQ(mx.status, 4) << mx.out;
+  EXPECT_THAT(mx.out, HasSubstr(".example secure\n   the line of .example"));
+  EXPECT_THAT(mx.out, HasSubstr("dns-lookup-failed"));
+
+  // All hosts there are could not be looked up: still no "no".
+  store_.Good(
+      {"policy", "set", "bank.example", "secure", "route=[relay.example]"});
+  const Ran host = store_.Run(unreachable);
+  EXPECT_EQ(host.status, 4) << host.out;
+  EXPECT_THAT(host.out, HasSubstr("the line of bank.example"));
+  EXPECT_THAT(host.out, HasSubstr("No host can be used"));
+}
+
 TEST_F(LiveTest, AsksTheServiceAndNotAsRoot) {
   FakeService service(
       store_.path("query"),

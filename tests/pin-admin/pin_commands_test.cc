@@ -15,6 +15,7 @@ namespace postern {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 class PinCommandsTest : public testing::Test {
  protected:
@@ -102,6 +103,48 @@ TEST_F(PinCommandsTest, RotationGoesOverTheBackup) {
   store_.Good({"pin", "remove", "bank.example", "old"});
   EXPECT_EQ(Pin(0)["label"].text(), "new");
   EXPECT_EQ(Pin(0)["role"].text(), "active");
+}
+
+TEST_F(PinCommandsTest, OpensslsFingerprintIsPinnedAsTheCertificateItIsOf) {
+  const std::string text = "sha256 Fingerprint=" + std::string(64, 'a');
+  const Ran key = store_.Run(
+      {"pin", "add", "bank.example", "--digest", text, "--kind", "spki"});
+  EXPECT_EQ(key.status, 2);
+  EXPECT_THAT(key.err, HasSubstr("--kind cert"));
+  const Ran ran = store_.Good({"pin", "add", "bank.example", "--digest", text});
+  EXPECT_THAT(ran.err, HasSubstr("kind cert"));
+  const Json list = store_.GoodJson({"pin", "list"});
+  ASSERT_EQ(list["pins"].size(), 1u);
+  EXPECT_EQ((*list["pins"].array())[0]["kind"].text(), "cert");
+}
+
+TEST_F(PinCommandsTest, PeopleReadSentencesAndMachinesTheWhole) {
+  const std::string digest(64, 'a');
+  const std::string added =
+      store_
+          .Good({"pin", "add", "bank.example", "--digest", digest, "--label",
+                 "mx 2026", "--valid-until", "2099-01-01"})
+          .out;
+  EXPECT_THAT(added, HasSubstr("+ pin of bank.example: key sha256 "
+                               "aaaaaaaaaaaaaaaa…, active, until 2099-01-01"));
+  EXPECT_THAT(added, HasSubstr("'mx 2026'"));
+  const std::string anchored =
+      store_
+          .Good({"anchor", "add", "partner-ca",
+                 store_.Write("ca.pem", certificate_.pem())})
+          .out;
+  EXPECT_THAT(anchored, HasSubstr("+ anchor partner-ca: certificate sha256 "));
+  const Ran removed =
+      store_.Good({"pin", "remove", "bank.example", "aaaaaaaaaaaaaaaa…"});
+  EXPECT_THAT(removed.out, HasSubstr("- pin of bank.example: key sha256 "));
+  const std::string audit = store_.Good({"audit"}).out;
+  for (const std::string& text : {added, removed.out, audit}) {
+    EXPECT_THAT(text, Not(HasSubstr(digest)));
+    EXPECT_THAT(text, Not(HasSubstr("{")));
+  }
+  const Json json = store_.GoodJson({"audit"});
+  EXPECT_THAT(std::string((*json["history"].array())[0]["before"].text()),
+              HasSubstr(digest));
 }
 
 TEST_F(PinCommandsTest, AnUnclearNameOfAPinIsAnsweredWithThoseThereAre) {

@@ -100,7 +100,11 @@ Ran RunBinary(const std::vector<std::string>& words,
   }
   std::signal(SIGPIPE, SIG_IGN);
   const pid_t child = fork();
-  if (child == 0) RunChild(argv, in[0], out[1], err[1], options.as_nobody);
+  if (child == 0) {
+    const int to =
+        options.disk_full ? open("/dev/full", O_WRONLY | O_CLOEXEC) : out[1];
+    RunChild(argv, in[0], to, err[1], options.as_nobody);
+  }
   close(in[0]);
   close(out[1]);
   close(err[1]);

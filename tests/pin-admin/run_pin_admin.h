@@ -21,6 +21,7 @@ struct Ran {
 struct RunOptions {
   std::string input;
   bool as_nobody = false;  // only where we are root
+  bool disk_full = false;  // standard output is /dev/full
 };
 
 // A copy of the binary is made once: whoever it runs as, it can be executed.

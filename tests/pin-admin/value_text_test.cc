@@ -33,6 +33,25 @@ TEST(DigestTextTest, ReadsHexadecimalAndBase64) {
             DigestAlgorithm::kSha512);
 }
 
+TEST(DigestTextTest, ReadsWhatOpensslPrints) {
+  std::string colons = "FB";
+  for (int i = 1; i < 32; ++i) colons += ":FB";
+  const std::string octets(32, '\xfb');
+  for (const char* words : {"sha256 Fingerprint=", "SHA256 Fingerprint=",
+                            "SHA2-256(stdin)= ", "SHA256(key.der)= "}) {
+    SCOPED_TRACE(words);
+    const Result<DigestText> digest = ParseDigest(words + colons);
+    ASSERT_TRUE(digest);
+    EXPECT_EQ(digest->octets, octets);
+    EXPECT_EQ(digest->of_certificate,
+              std::string(words).find("Fingerprint") != std::string::npos);
+  }
+  EXPECT_FALSE(ParseDigest("Fingerprint"));
+  EXPECT_FALSE(ParseDigest("sha256 Fingerprint="));
+  EXPECT_FALSE(ParseDigest("sha256 Fingerprint=FB:FB"));
+  EXPECT_FALSE(ParseDigest("something=" + colons));
+}
+
 TEST(DigestTextTest, RefusesEverythingElse) {
   for (const std::string& text :
        {std::string(), std::string("abc"), std::string(40, 'a'),

@@ -186,5 +186,23 @@ TEST(FanOutSinkTest, TellsEverySink) {
   EXPECT_EQ(b.count, 1);
 }
 
+TEST(AuditLineTest, WhereNothingWasConnectedItSaysSo) {
+  SessionRecord record;
+  record.verdict = DeferFor(Error(Reason::kDnsLookupFailed, "timeout"));
+  for (const char* address : {"", "192.0.2.1"}) {
+    SCOPED_TRACE(address);
+    record.verdict.address = address;
+    if (*address != '\0') record.verdict.reason = Reason::kConnectionFailed;
+    EXPECT_FALSE(WasConnected(record));
+    const auto fields = Read(AuditLine(record));
+    ASSERT_TRUE(fields);
+    EXPECT_EQ(fields->at("connection"), "none");
+    EXPECT_EQ(fields->count("tls") + fields->count("starttls"), 0u);
+  }
+  record.verdict.reason = Reason::kStarttlsNotSupported;
+  EXPECT_TRUE(WasConnected(record));
+  EXPECT_EQ(Read(AuditLine(record))->at("tls"), "none");
+}
+
 }  // namespace
 }  // namespace postern

@@ -103,6 +103,13 @@ TEST(CommandLineTest, FindsTheCommandOrItsNeighbours) {
   EXPECT_NE(error({"polcy", "show"}).find("did you mean policy show"),
             std::string::npos);
   EXPECT_NE(error({"int"}).find("init"), std::string::npos);
+  // Nearest first, then all there are; and a family whose second word is wrong
+  // as well, or missing.
+  EXPECT_NE(error({"policy", "shw"}).find("did you mean policy show? There"),
+            std::string::npos);
+  EXPECT_NE(error({"polcy", "xxxxxxxx"}).find("did you mean policy?"),
+            std::string::npos);
+  EXPECT_NE(error({"polcy"}).find("did you mean policy?"), std::string::npos);
   EXPECT_NE(error({}), "found");
 }
 
@@ -119,15 +126,6 @@ TEST(CommandLineTest, HelpShowsEverythingAndFitsATerminal) {
       kCommands, kCommon);
   EXPECT_NE(list.find("  policy relax  Weakens"), std::string::npos) << list;
   EXPECT_NE(list.find("\nand words "), std::string::npos);
-}
-
-TEST(NearNamesTest, AreFewAndNear) {
-  const std::vector<std::string_view> known{"verify", "verifiers", "plugins",
-                                            "pin"};
-  EXPECT_EQ(NearNames("verfy", known), Args{"verify"});
-  EXPECT_EQ(NearNames("verif", known), (Args{"verifiers", "verify"}));
-  EXPECT_TRUE(NearNames("", known).empty());
-  EXPECT_TRUE(NearNames(std::string(1000, 'v'), known).empty());
 }
 
 }  // namespace

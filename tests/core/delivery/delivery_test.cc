@@ -51,6 +51,27 @@ TEST_F(DeliveryTest, ARefusedHostIsLeftForTheNext) {
   EXPECT_EQ(second.Records().front().messages.size(), 1u);
 }
 
+TEST_F(DeliveryTest, AHopThatCannotBeFollowedIsNamedWhereTheMailIsDeferred) {
+  ScriptedSmtpServer server(Ordinary(Tls(bad_)));
+  Route("secure", {&server});
+  const std::string hop =
+      "[mx1.bank.test]:" + std::to_string(server.port().value);
+  resolver_.SetMx("broken.test", Failed<MxRecord>());
+  store_.Set("bank.test secure route=broken.test," + hop);
+
+  const auto results = Deliver();
+
+  EXPECT_EQ(results[0].status, "4.7.5");
+  EXPECT_TRUE(results[0].text.starts_with("certificate-host-mismatch: "))
+      << results[0].text;
+  EXPECT_NE(results[0].text.find("broken.test: dns-lookup-failed"),
+            std::string::npos)
+      << results[0].text;
+
+  source_.good = {bad_.der};
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kDelivered);
+}
+
 TEST_F(DeliveryTest, NoStarttlsMeansNoMailWhereTlsIsRequired) {  // TLS-02
   ScriptedSmtpServer server(Ordinary());
   Route("encrypt", {&server});

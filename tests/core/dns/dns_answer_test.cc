@@ -329,6 +329,33 @@ TEST(DnsAnswerTest, NothingOfABogusMessageIsUsed) {
   EXPECT_EQ(a.why, "bogus: signature expired");
 }
 
+// What libunbound 1.17 says where its resolvers give no DNSKEY of the root.
+TEST(DnsAnswerTest, AResolverWithoutTheRootsKeysIsAFailureAndNoBogusZone) {
+  const std::string no_keys =
+      "no DNSKEY rrset from 192.0.2.53 for trust anchor . while building chain "
+      "of trust";
+  for (const std::string& why :
+       {"validation failure <ask.test. MX IN>: " + no_keys,
+        "validation failure <ask.test. MX IN>: key for validation . is marked "
+        "as invalid because of a previous validation failure <x.test. A IN>: " +
+            no_keys}) {
+    DnsReply reply =
+        Reply({.answers = {Rr(kAsked, RrType::kA, 9, kV4)}}, Security::kBogus);
+    reply.why_bogus = why;
+    const auto a = ReadA(reply);
+    EXPECT_TRUE(a.failed());
+    EXPECT_EQ(a.security, Security::kInsecure);
+    EXPECT_TRUE(a.records.empty());
+    EXPECT_THAT(a.why, HasSubstr("can't be reached"));
+  }
+  // A zone without its keys is the zone's own fault.
+  DnsReply reply = Reply({}, Security::kBogus);
+  reply.why_bogus =
+      "validation failure <ask.test. MX IN>: No DNSKEY record from 192.0.2.53 "
+      "for key test. while building chain of trust";
+  EXPECT_EQ(ReadA(reply).security, Security::kBogus);
+}
+
 TEST(DnsAnswerTest, AnEndlessChainFails) {
   Parts parts;
   parts.answers.push_back(Rr(kAsked, RrType::kCname, 9, WireName("b.test")));

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/gate/explain.h"
 #include "tests/testlib/fake_resolver.h"
 #include "tests/testlib/memory_policy_store.h"
 
@@ -168,6 +169,21 @@ TEST_F(PlannerTest, RouteLeadsMailForTheDomainsOwnMxThroughTheNamedHops) {
   EXPECT_EQ(ToString(host.facts.host), "relay.test");
   EXPECT_EQ(host.facts.port.value, 465);
   EXPECT_TRUE(host.wrapper);
+}
+
+TEST_F(PlannerTest, AHopThatCannotBeFollowedIsNamedBesideTheOneThatCan) {
+  store_.Set("bank.test secure route=gone.test,bank.test");
+  const Planned planned = Make("bank.test", "bank.test");
+  const Plan& plan = Yes(planned);
+  EXPECT_EQ(plan.hosts.size(), 2u);
+  ASSERT_EQ(plan.failed_hops.size(), 1u);
+  EXPECT_EQ(plan.failed_hops[0].hop.str(), "gone.test");
+  EXPECT_EQ(plan.failed_hops[0].error.reason(), Reason::kDomainNotFound);
+  EXPECT_TRUE(plan.incomplete);
+  const std::string json = PlanJson(plan);
+  EXPECT_NE(json.find("\"failed_hops\":[{\"reason\":\"domain-not-found\""),
+            std::string::npos)
+      << json;
 }
 
 TEST_F(PlannerTest, AHopsOwnLineHoldsBesidesAWeakDomainLine) {

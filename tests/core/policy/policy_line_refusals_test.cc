@@ -25,6 +25,10 @@ TEST(PolicyLineRefusalsTest, KeyAndLevel) {
   ExpectRefused("d..example may", "'d..example'");
   ExpectRefused("a=b may", "'a=b'");
   ExpectRefused("d.example maybe", "'maybe' is none: none, may, encrypt");
+  ExpectRefused("d.example fingerprnt",
+                "'fingerprnt' is none; did you mean fingerprint? The levels "
+                "are none, may");
+  ExpectRefused("d.example Secur", "did you mean secure?");
   ExpectRefused("d.example match=x", "'match=x' is none");
   ExpectRefused("d.example half-dane", "dane-only");
   ExpectRefused("# a comment", "'#'");
@@ -32,7 +36,9 @@ TEST(PolicyLineRefusalsTest, KeyAndLevel) {
 
 TEST(PolicyLineRefusalsTest, WordsThatAreNoAttributes) {
   ExpectRefused("d.example may encrypt", "'encrypt' is no attribute");
-  ExpectRefused("d.example may colour=red", "no attribute 'colour'");
+  ExpectRefused("d.example may colour=red", "no attribute 'colour': there are");
+  ExpectRefused("d.example may protocol=TLSv1.3",
+                "no attribute 'protocol'; did you mean protocols? There are");
   ExpectRefused("d.example may =x", "no attribute ''");
   ExpectRefused("d.example may owner=", "has no value");
   ExpectRefused("d.example may owner=\"\"", "has no value");

@@ -1,6 +1,6 @@
 // protocols=, ciphers= and exclude= are Postfix's, and none of them can reach
 // below TLS 1.2.
-#include "core/policy/tls_syntax.h"
+#include "core/tls/tls_words.h"
 
 #include <gtest/gtest.h>
 
@@ -11,6 +11,7 @@ std::string Text(const Result<std::string>& text) {
   return text ? *text : "error: " + text.error().detail();
 }
 
+// TLS-01
 TEST(ProtocolsTest, ReadsPostfixSyntax) {
   const struct {
     const char* text;
@@ -28,6 +29,9 @@ TEST(ProtocolsTest, ReadsPostfixSyntax) {
       {"!SSLv2:!SSLv3", true, true},
       {"!SSLv2 !SSLv3 !TLSv1 !TLSv1.1", true, true},
       {"TLSv1:TLSv1.1:TLSv1.2", true, false},
+      {"!TLSv1.0, TLSv1.2", true, false},
+      {"!SSLv2:!SSLv3 !TLSv1,!TLSv1.1", true, true},
+      {"TLSv1.1, TLSv1.2", true, false},
       {">=TLSv1", true, true},
       {">=TLSv1.2:<=TLSv1.2", true, false},
       {"TLSv1.2:TLSv1.3:!TLSv1.2", false, true},
@@ -46,7 +50,7 @@ TEST(ProtocolsTest, ReadsPostfixSyntax) {
 TEST(ProtocolsTest, NeverLeavesLessThanTls12) {
   for (const char* text :
        {"TLSv1", "TLSv1.1", "SSLv3", "<=TLSv1.1", "!TLSv1.2:!TLSv1.3",
-        "TLSv1.3:<=TLSv1.2", "TLSv1.2:!TLSv1.2"}) {
+        "TLSv1.3 !TLSv1.3", "TLSv1.3:<=TLSv1.2", "TLSv1.2:!TLSv1.2"}) {
     const Result<ProtocolSet> set = ParseProtocols(text);
     ASSERT_FALSE(set) << text;
     EXPECT_NE(set.error().detail().find("TLS 1.2 is the least"),
@@ -55,8 +59,9 @@ TEST(ProtocolsTest, NeverLeavesLessThanTls12) {
 }
 
 TEST(ProtocolsTest, RefusesWhatItDoesNotKnow) {
-  for (const char* text : {"TLSv1.4", "TLS1.3", ">TLSv1.2", "=TLSv1.2", "high",
-                           "!!TLSv1.2", ">= TLSv1.2", "!", ">=", "0304"}) {
+  for (const char* text :
+       {"TLSv1.4", "TLS1.3", ">TLSv1.2", "=TLSv1.2", "high", "all", "!!TLSv1.2",
+        ">= TLSv1.2", "!", ">=", "0304"}) {
     const Result<ProtocolSet> set = ParseProtocols(text);
     ASSERT_FALSE(set) << text;
     EXPECT_NE(set.error().detail().find("write >=TLSv1.2"), std::string::npos)

@@ -1,4 +1,4 @@
-#include "core/policy/tls_syntax.h"
+#include "core/tls/tls_words.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "core/names/quoted.h"
-#include "core/policy/line_words.h"
 
 namespace postern {
 namespace {
@@ -30,10 +29,29 @@ Error Refuse(std::string why) {
   return {Reason::kPolicyInvalid, std::move(why)};
 }
 
+std::vector<std::string_view> Split(std::string_view text) {
+  std::vector<std::string_view> words;
+  while (!text.empty()) {
+    const std::size_t end = text.find_first_of(kSeparators);
+    if (end != 0) words.push_back(text.substr(0, end));
+    if (end == std::string_view::npos) break;
+    text.remove_prefix(end + 1);
+  }
+  return words;
+}
+
+bool SameWord(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return lower(x) == lower(y); });
+}
+
 std::optional<std::size_t> VersionFromName(std::string_view name) {
-  const std::string lower = ToLowerAscii(name);
+  if (SameWord(name, "TLSv1.0")) name = "TLSv1";
   for (std::size_t i = 0; i < kVersions.size(); ++i) {
-    if (ToLowerAscii(kVersions[i]) == lower) return i;
+    if (SameWord(name, kVersions[i])) return i;
   }
   return std::nullopt;
 }
@@ -71,8 +89,7 @@ Result<Term> ParseTerm(std::string_view text) {
 
 Result<std::vector<Term>> ParseTerms(std::string_view text) {
   std::vector<Term> terms;
-  for (const std::string_view part : SplitAt(text, kSeparators)) {
-    if (part.empty()) continue;
+  for (const std::string_view part : Split(text)) {
     const Result<Term> term = ParseTerm(part);
     if (!term) return term.error();
     terms.push_back(*term);
@@ -139,16 +156,16 @@ std::string ToProtocols(ProtocolSet set) {
 }
 
 Result<std::string> CanonicalCiphers(std::string_view text) {
-  std::string grade = ToLowerAscii(text);
-  if (grade == "medium" || grade == "high") return grade;
+  for (const std::string_view grade : {"medium", "high"}) {
+    if (SameWord(text, grade)) return std::string(grade);
+  }
   return Refuse("ciphers= is medium or high, not " + Quoted(text) +
                 "; single ciphers are left out with exclude=");
 }
 
 Result<std::string> CanonicalExclude(std::string_view text) {
   std::string canonical;
-  for (const std::string_view part : SplitAt(text, kSeparators)) {
-    if (part.empty()) continue;
+  for (const std::string_view part : Split(text)) {
     const bool name = std::all_of(part.begin(), part.end(), [](char c) {
       return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
              (c >= 'a' && c <= 'z') || c == '-' || c == '_' || c == '+';

@@ -1,8 +1,8 @@
+#include "core/names/near_names.h"
+
 #include <algorithm>
 #include <numeric>
 #include <utility>
-
-#include "core/config/command_line.h"
 
 namespace postern {
 namespace {
@@ -44,6 +44,17 @@ std::vector<std::string> NearNames(std::string_view word,
     names.emplace_back(near.second);
   }
   return names;
+}
+
+std::string DidYouMean(std::string_view word,
+                       std::span<const std::string_view> known,
+                       std::string_view prefix) {
+  std::string text;
+  for (const std::string& name : NearNames(word, known)) {
+    text += text.empty() ? "; did you mean " : " or ";
+    text += std::string(prefix) + name;
+  }
+  return text.empty() ? text : text + "?";
 }
 
 }  // namespace postern

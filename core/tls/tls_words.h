@@ -1,9 +1,11 @@
-// core/policy/tls_syntax.h
+// core/tls/tls_words.h
 //
-// protocols=, ciphers= and exclude=: Postfix's syntax, checked when a line is
-// written, so that a typing error is refused there and not at three in the
-// morning. TLS 1.2 is the least at every level; what Postfix lists below it is
-// read and has no effect.
+// Postfix's words for protocols, ciphers and what to exclude: read here, and
+// nowhere else. A policy line is checked with them when it is written, so that
+// a typing error is refused there and not at three in the morning; the
+// handshake turns the same words into what OpenSSL is told (tls_parameters.h).
+// TLS 1.2 is the least at every level; what Postfix lists below it is read and
+// has no effect. Pure text: the library of this file knows no OpenSSL.
 #pragma once
 
 #include <string>
