@@ -11,6 +11,7 @@
 #include "pin-admin/check_rules.h"
 #include "pin-admin/command.h"
 #include "pin-admin/inquiry.h"
+#include "pin-admin/line_prospects.h"
 #include "pin-admin/parallel.h"
 #include "pin-admin/privileges.h"
 #include "pin-admin/store_access.h"
@@ -54,6 +55,20 @@ Checked Destination(const PolicyKey& key) {
   return checked;
 }
 
+// Of a line that holds for names we don't know (.parent, *), which no probe
+// would show to be one that nothing satisfies.
+void AddWaiting(const PolicyRow& row, const Context& context,
+                const CheckOptions& options, std::vector<Remark>& remarks) {
+  const bool excepted = row.exception && (!row.exception->until ||
+                                          *row.exception->until > options.now);
+  const std::optional<PolicyLine>& line = excepted ? row.exception : row.line;
+  if (!line) return;
+  for (const std::string& why : WhyMailWaits(*line, context.settings)) {
+    remarks.push_back({Remark::Weight::kWarning, "mail-waits",
+                       "mail under '" + Format(*line) + "' waits: " + why});
+  }
+}
+
 Result<Agenda> MakeAgenda(AuthorStore& store, const Context& context,
                           const CheckOptions& options) {
   Agenda agenda;
@@ -74,6 +89,7 @@ Result<Agenda> MakeAgenda(AuthorStore& store, const Context& context,
     const auto found = wanted.find(row.key.str());
     if (!all && found == wanted.end()) return {};
     std::vector<Remark> remarks = CheckRow(row, options);
+    if (!HasServers(row.key)) AddWaiting(row, context, options, remarks);
     if (!HasServers(row.key) || (all && !row.line && !row.exception)) {
       for (Remark& remark : remarks) {
         remark.text = row.key.str() + ": " + remark.text;

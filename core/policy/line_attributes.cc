@@ -393,7 +393,7 @@ Status SetAttribute(const LineWord& word, PolicyLine& line) {
     return Refuse(word, "here, trusted certificates are named by ca=FILE");
   }
   std::vector<std::string_view> known;
-  for (const Attribute& a : kAttributes) known.push_back(a.name);
+  for (const Attribute& a : kAttributes) known.push_back(a.info.word);
   const std::string near = DidYouMean(word.name, known);
   return Error{Reason::kPolicyInvalid,
                "there is no attribute " + Quoted(word.name) +
