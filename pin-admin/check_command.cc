@@ -10,6 +10,7 @@
 #include "core/names/next_hop.h"
 #include "pin-admin/check_rules.h"
 #include "pin-admin/command.h"
+#include "pin-admin/doctor/mta_options.h"
 #include "pin-admin/inquiry.h"
 #include "pin-admin/line_prospects.h"
 #include "pin-admin/parallel.h"
@@ -31,6 +32,7 @@ struct Checked {
 struct Agenda {
   std::vector<Checked> destinations;
   std::vector<Remark> general;
+  WatchedPolicy policy;
 };
 
 // What people call it.
@@ -86,6 +88,7 @@ Result<Agenda> MakeAgenda(AuthorStore& store, const Context& context,
   }
   const bool all = wanted.empty();
   const Status read = store.ForEachRow([&](const PolicyRow& row) -> Status {
+    AddRow(row, agenda.policy);
     const auto found = wanted.find(row.key.str());
     if (!all && found == wanted.end()) return {};
     std::vector<Remark> remarks = CheckRow(row, options);
@@ -104,11 +107,55 @@ Result<Agenda> MakeAgenda(AuthorStore& store, const Context& context,
     return {};
   });
   if (!read) return read.error();
+  SortKeys(agenda.policy);
   if (!all) return agenda;
   const Result<std::vector<Pin>> unused = store.UnusedPins(options.now);
   if (!unused) return unused.error();
   for (const Pin& pin : *unused) agenda.general.push_back(UnusedPin(pin));
   return agenda;
+}
+
+// Whether mail would reach Postern at all. Where single destinations were
+// asked for, the lines that hold for them are looked at.
+void CheckRouting(Context& context, Agenda& agenda) {
+  const bool all = context.args.arguments().empty();
+  if (!all) {
+    std::set<std::string> holding;
+    for (const Checked& checked : agenda.destinations) {
+      if (checked.next_hop.empty()) {
+        holding.insert(agenda.policy.HoldingKey(checked.destination));
+      }
+    }
+    std::erase_if(agenda.policy.lines, [&](const WatchedLine& watched) {
+      return !holding.contains(watched.line.key.str());
+    });
+  }
+  if (agenda.policy.lines.empty()) return;
+  SystemPrograms programs;
+  std::vector<Diagnosis> found;
+  for (const auto& mta :
+       InspectMtas(context.args, context.settings, programs)) {
+    for (Diagnosis& diagnosis : mta->Bypasses(agenda.policy)) {
+      found.push_back(std::move(diagnosis));
+    }
+  }
+  Acknowledge(context.args.All("known"), found);
+  for (const Diagnosis& diagnosis : found) {
+    const auto named =
+        std::find_if(agenda.destinations.begin(), agenda.destinations.end(),
+                     [&](const Checked& checked) {
+                       return NameOf(checked) == diagnosis.subject;
+                     });
+    Remark remark = ToRemark(diagnosis);
+    if (named != agenda.destinations.end()) {
+      named->remarks.push_back(std::move(remark));
+      continue;
+    }
+    if (!diagnosis.subject.empty()) {
+      remark.text = diagnosis.subject + ": " + remark.text;
+    }
+    agenda.general.push_back(std::move(remark));
+  }
 }
 
 void ProbeAll(Context& context, const CheckOptions& options, Inquiry& inquiry,
@@ -215,6 +262,7 @@ ExitStatus RunCheck(Context& context) {
   Result<Agenda> agenda = MakeAgenda(**store, context, options);
   if (!agenda) return Refuse(out, agenda.error());
   store->reset();
+  CheckRouting(context, *agenda);
   const Status dropped = DropPrivileges(context.settings.user);
   if (!dropped) return out.CouldNot(dropped.error());
 
@@ -250,16 +298,21 @@ ExitStatus RunCheck(Context& context) {
 }  // namespace
 
 std::vector<Command> CheckCommands() {
+  std::vector<OptionSpec> options{
+      {"days", 'd', "N", "what counts as soon", "14"},
+      {"nagios", 0, "", "print and exit as a monitoring plugin does"},
+      {"here", 0, "", "do not ask the service"}};
+  for (const OptionSpec& option : MtaOptions()) options.push_back(option);
   return {
       {{"check",
         "connect to each destination and say what to look at",
         "Plans and probes as for mail, sends none. Tells of keys that changed, "
         "backup keys in use, pins, certificates and exceptions that end, weak "
-        "names, and hosts that fail while others pass.",
+        "names, and hosts that fail while others pass. Asks the mail server "
+        "whether mail for destinations that must be authenticated reaches "
+        "Postern at all.",
         {{"DOMAIN", "which; without, all that have a line", true, true}},
-        {{"days", 'd', "N", "what counts as soon", "14"},
-         {"nagios", 0, "", "print and exit as a monitoring plugin does"},
-         {"here", 0, "", "do not ask the service"}},
+        std::move(options),
         "pin-admin check\n"
         "pin-admin check bank.example clinic.example\n"
         "pin-admin check --nagios --days 30"},

@@ -149,7 +149,7 @@ std::vector<Command> AllCommands() {
   for (const auto& family :
        {InitCommands(), PolicyCommands(), ExceptionCommands(), ApplyCommands(),
         PinCommands(), AnchorCommands(), ExplainCommands(), ProbeCommands(),
-        CheckCommands(), VerifyCommands(), RecordCommands(),
+        CheckCommands(), DoctorCommands(), VerifyCommands(), RecordCommands(),
         ConfigCommands()}) {
     all.insert(all.end(), family.begin(), family.end());
   }

@@ -45,6 +45,7 @@ std::vector<Command> AnchorCommands();
 std::vector<Command> ExplainCommands();
 std::vector<Command> ProbeCommands();
 std::vector<Command> CheckCommands();
+std::vector<Command> DoctorCommands();
 std::vector<Command> VerifyCommands();
 std::vector<Command> RecordCommands();
 std::vector<Command> ConfigCommands();

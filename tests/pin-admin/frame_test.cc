@@ -55,7 +55,8 @@ TEST(FrameTest, ListsEveryCommandOfTheIssue) {
         "pin add",       "pin list",     "pin remove",    "pin promote",
         "anchor add",    "anchor list",  "anchor remove", "publish",
         "probe",         "explain",      "check",         "verify",
-        "observations",  "audit",        "plugins",       "config postfix"}) {
+        "observations",  "audit",        "plugins",       "config postfix",
+        "doctor"}) {
     EXPECT_THAT(ran.out, HasSubstr(std::string("  ") + name)) << name;
   }
   EXPECT_EQ(RunBinary({"--version"}).status, 0);
