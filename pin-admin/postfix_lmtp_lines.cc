@@ -10,7 +10,7 @@ constexpr std::string_view kMasterCf =
 # Each recipient gets a status of its own, no program is started for a message,
 # and no time limit bounces one: while the service is down, mail waits.
 # @N@  deliveries at a time: not above lmtp-connections in postern.conf.
-# lmtp_send_xforward_command  tells the queue id; without it mail is deferred.
+# lmtp_send_xforward_command  tells the queue id, for the log.
 # lmtp_data_done_timeout      above total-timeout in postern.conf: who gives up
 #                             first would send mail twice.
 # no connection cache         a new connection to the door costs nothing.

@@ -237,5 +237,24 @@ std::optional<std::string> DecodeXtext(std::string_view text) {
   return decoded;
 }
 
+// "Received: by mta.example (Postfix, from userid 0)<CRLF><TAB>id 4FQx0z; date"
+std::string QueueIdIn(std::string_view head) {
+  if (!head.starts_with("Received: by ")) return {};
+  std::size_t end = head.find("\r\n");
+  while (end != std::string_view::npos && end + 2 < head.size() &&
+         (head[end + 2] == ' ' || head[end + 2] == '\t')) {
+    end = head.find("\r\n", end + 2);
+  }
+  const std::string_view field = head.substr(0, end);
+  for (const std::string_view before : {"\tid ", " id "}) {
+    const std::size_t at = field.find(before);
+    if (at == std::string_view::npos) continue;
+    std::string_view word = field.substr(at + before.size());
+    word = word.substr(0, word.find_first_of("; \t\r\n"));
+    if (IsQueueId(word)) return std::string(word);
+  }
+  return {};
+}
+
 }  // namespace lmtp
 }  // namespace postern

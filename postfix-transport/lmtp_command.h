@@ -64,5 +64,10 @@ std::variant<Command, LmtpReply> ParseCommand(std::string_view line);
 // RFC 3461 section 4: "+XX" stands for an octet. Nothing for what is no xtext.
 std::optional<std::string> DecodeXtext(std::string_view text);
 
+// The queue id in the Received: field that Postfix puts before a message which
+// did not come by SMTP; `head` is how the message begins. Empty where it has
+// none.
+std::string QueueIdIn(std::string_view head);
+
 }  // namespace lmtp
 }  // namespace postern

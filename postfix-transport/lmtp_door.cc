@@ -135,6 +135,11 @@ void LmtpDoor::Connection::Spool() {
 
 bool LmtpDoor::Connection::Conclude() {
   bool there = true;
+  // Header checks may have taken the Received: field out. The mail goes all the
+  // same, under a name that nothing else has.
+  if (protocol_.transaction().queue_id.empty()) {
+    protocol_.Name("noid" + std::to_string(door_.random_.Below(UINT64_MAX)));
+  }
   if (!failure_) {
     const Status whole = message_->Complete();
     if (!whole) failure_ = whole.error();

@@ -91,8 +91,15 @@ LmtpProtocol::Event LmtpProtocol::NextCommand() {
 
 LmtpProtocol::Event LmtpProtocol::NextData() {
   if (input_.empty()) return Event::kNeedsInput;
+  const std::size_t before = data_.size();
   input_.erase(0, body_.Feed(input_, data_));
-  if (body_.ended()) phase_ = Phase::kAnswers;
+  head_.append(data_, before, kMaxHead - head_.size());
+  if (body_.ended()) {
+    if (transaction_.queue_id.empty()) {
+      transaction_.queue_id = lmtp::QueueIdIn(head_);
+    }
+    phase_ = Phase::kAnswers;
+  }
   return Event::kData;
 }
 
@@ -130,11 +137,6 @@ void LmtpProtocol::On(const lmtp::Xforward& xforward) {
 void LmtpProtocol::On(const lmtp::Mail& mail) {
   if (!greeted_) return OutOfOrder("LHLO comes first");
   if (mail_given_) return OutOfOrder("MAIL was given already");
-  if (transaction_.queue_id.empty()) {
-    return Say(LmtpReplyFor(
-        Error{Reason::kRequestInvalid,
-              "no queue id: set lmtp_send_xforward_command = yes"}));
-  }
   if (mail.size > max_size_) {
     return Say(LmtpReplyFor(Error{
         Reason::kMessageTooBig,
@@ -160,6 +162,7 @@ void LmtpProtocol::On(const lmtp::Data&) {
   Say({354, "", "end with a line of one dot"});
   body_ = LmtpData{};
   data_.clear();
+  head_.clear();
   answered_ = 0;
   phase_ = Phase::kData;
 }

@@ -38,7 +38,11 @@ struct LmtpTransaction {
     std::string address;
     HostName domain;
   };
-  std::string queue_id, sender;
+  // As XFORWARD told it, which lmtp(8) does only of mail that came by SMTP;
+  // else from the message's own Received: field; empty where that has none
+  // either.
+  std::string queue_id;
+  std::string sender;
   std::vector<Recipient> recipients;  // accepted, in order
 };
 
@@ -49,6 +53,8 @@ class LmtpProtocol {
   // More than Postfix's default_destination_recipient_limit (50) and than
   // RFC 5321 section 4.5.3.1.8 asks for.
   static constexpr std::size_t kMaxRecipients = 200;
+  // Octets of a message in which its queue id is looked for.
+  static constexpr std::size_t kMaxHead = 2048;
   // Lines that are no command at all; then the connection is closed.
   static constexpr int kMaxNonsense = 20;
 
@@ -77,6 +83,10 @@ class LmtpProtocol {
 
   // Valid from kData until the last Answer().
   const LmtpTransaction& transaction() const { return transaction_; }
+  // kMessage: a name for a message that has no queue id.
+  void Name(std::string queue_id) {
+    transaction_.queue_id = std::move(queue_id);
+  }
   // For the next recipient, in order. The last one ends the transaction.
   void Answer(const LmtpReply& reply);
 
@@ -110,6 +120,7 @@ class LmtpProtocol {
   LmtpData body_;
   std::string input_;
   std::string replies_, data_;
+  std::string head_;  // the message's first octets
 };
 
 }  // namespace postern

@@ -55,8 +55,7 @@ std::string Serve(std::string_view octets, std::size_t piece) {
           const postern::LmtpTransaction transaction = protocol.transaction();
           Require(!transaction.recipients.empty() &&
                   transaction.recipients.size() <=
-                      LmtpProtocol::kMaxRecipients &&
-                  !transaction.queue_id.empty());
+                      LmtpProtocol::kMaxRecipients);
           seen += "\n[" + transaction.queue_id + " " + transaction.sender;
           for (const auto& recipient : transaction.recipients) {
             seen += " " + recipient.address + "/" + ToString(recipient.domain);

@@ -86,21 +86,50 @@ TEST_F(LmtpProtocolTest, EachRecipientIsAnsweredAfterTheMessage) {
   EXPECT_EQ(last_, Event::kOver);
 }
 
-TEST_F(LmtpProtocolTest, TheNextMessageNeedsItsOwnQueueId) {
+TEST_F(LmtpProtocolTest, TheNextMessageHasNotTheOneBeforesQueueId) {
   Open();
   Say("MAIL FROM:<>\r\nRCPT TO:<x@y.test>\r\nDATA\r\n.\r\n");
   EXPECT_EQ(message_, "");
+  EXPECT_EQ(protocol_.transaction().queue_id, "4FQx0z");
   protocol_.Answer({250, "2.0.0", "taken"});
-  Replies();
-  EXPECT_THAT(Say("MAIL FROM:<>\r\n"), HasSubstr("lmtp_send_xforward_command"));
-  Say("XFORWARD IDENT=5\r\n");
-  EXPECT_THAT(Say("RSET\r\n"), StartsWith("250"));
-  EXPECT_THAT(Say("MAIL FROM:<>\r\n"), StartsWith("451 4.3.5"));
-  Say("XFORWARD IDENT=[UNAVAILABLE]\r\n");
-  EXPECT_THAT(Say("MAIL FROM:<>\r\n"), StartsWith("451 4.3.5"));
-  Say("XFORWARD IDENT=6\r\n");
-  EXPECT_THAT(Say("MAIL FROM:<>\r\n"), StartsWith("250"));
+  Say("XFORWARD IDENT=5\r\nRSET\r\nXFORWARD IDENT=[UNAVAILABLE]\r\n");
+  Say("MAIL FROM:<>\r\n");
   EXPECT_THAT(Say("XFORWARD IDENT=7\r\n"), StartsWith("503"));
+  Say("RCPT TO:<x@y.test>\r\nDATA\r\nS: x\r\n.\r\n");
+  EXPECT_EQ(last_, Event::kMessage);
+  EXPECT_EQ(protocol_.transaction().queue_id, "");
+}
+
+// lmtp(8) tells the id only of mail that came by SMTP: not of what sendmail(1)
+// submitted, nor of a bounce.
+TEST_F(LmtpProtocolTest, LocalMailHasItsQueueIdInItsFirstField) {
+  const struct {
+    const char* head;
+    const char* id;
+  } cases[] = {
+      {"Received: by mta.test (Postfix, from userid 0)\r\n"
+       "\tid C6B5CA72A48; Sat, 21 Nov 2026 22:59:49 +0000 (UTC)\r\n",
+       "C6B5CA72A48"},
+      {"Received: by mta.test (Postfix)\r\n\tid 4FQx0zRrT8z1; Sat\r\n",
+       "4FQx0zRrT8z1"},
+      {"Received: by mta.test (Postfix) id 4FQx; Sat\r\n", "4FQx"},
+      {"Received: by mta.test (Postfix)\r\nSubject: an id 4FQx; x\r\n", ""},
+      {"Received: by mta.test\r\n\tid not-one; Sat\r\n", ""},
+      {"Received: from a (b id 4FQx) by mta.test\r\n", ""},
+      {"Subject: x\r\nReceived: by mta.test\r\n\tid 4FQx; Sat\r\n", ""},
+      {"", ""},
+  };
+  Open();
+  Say("RSET\r\n");
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.head);
+    Say("MAIL FROM:<>\r\nRCPT TO:<x@y.test>\r\nDATA\r\n");
+    Say(std::string(c.head) + "\r\nbody\r\n.\r\n");
+    ASSERT_EQ(last_, Event::kMessage);
+    EXPECT_EQ(protocol_.transaction().queue_id, c.id);
+    protocol_.Answer({250, "2.0.0", "taken"});
+    Say("");
+  }
 }
 
 TEST_F(LmtpProtocolTest, WhatIsWrongHereIsDeferred) {

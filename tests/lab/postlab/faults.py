@@ -271,9 +271,6 @@ LMTP_FAULTS = [
     Fault("20k", "'250' cut before the line's end", fake_lmtp(dot=b"250 2.0.0 taken")),
     Fault("20q", "another user's door", not_allowed,
           expect=Expect("deferred", "4.3.5", "client-not-allowed")),
-    Fault("20r", "lmtp(8) that names no queue id", wrong_arguments,
-          "lmtp_send_xforward_command=no",
-          expect=Expect("deferred", "4.3.5", text=["lmtp_send_xforward_command"])),
     Fault("20-s6", "the client killed before the final dot", client_killed,
           domain="row20-client.test", silent=True),
 ]

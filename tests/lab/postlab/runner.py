@@ -10,8 +10,8 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import (adapters, clean_root, faults, judge, kills, logs, messages, pins, report, reuse,
-               several, space, stops)
+from . import (adapters, clean_root, faults, judge, kills, local_mail, logs, messages, pins,
+               report, reuse, several, space, stops)
 from . import scenarios as scenario_file
 from .product import Admin, Service, Syslog, install, install_packages, settings
 from .world import World
@@ -179,6 +179,7 @@ def show_list(adapter: str) -> int:
         print(f"{thing.id:8} {thing.title}")
     print(several.TITLE)
     print("23       kill -9 of client and service at system calls; 'postfix stop'")
+    print(local_mail.TITLE)
     return 0
 
 
@@ -238,13 +239,13 @@ def run_all(lab: Lab, wanted: list, broken: list, mixed: bool, tally: report.Tal
         found, last = runs.run(lab, broken_thing)
         tally.add(f"{broken_thing.id:7} {broken_thing.title}", "\n".join(found), last)
 
-    def many():
-        found, last = several.run(lab)
-        tally.add(several.TITLE, "\n".join(found), last)
+    def more(room):
+        found, last = room.run(lab)
+        tally.add(room.TITLE, "\n".join(found), last)
 
-    with ThreadPoolExecutor(len(wanted) + len(broken) + 1) as pool:
+    with ThreadPoolExecutor(len(wanted) + len(broken) + 2) as pool:
         jobs = [pool.submit(one, s) for s in wanted] + [pool.submit(fault, f) for f in broken]
-        jobs += [pool.submit(many)] if mixed else []
+        jobs += [pool.submit(more, room) for room in (several, local_mail)] if mixed else []
         for job in jobs:
             job.result()
 
