@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <functional>
 
 #include "pin-admin/doctor/mta_inspection.h"
@@ -181,6 +182,7 @@ TEST(WatchedPolicyTest, LinesThatAskForNothingAreNotWatched) {
 }
 
 TEST(SystemProgramsTest, FeedsAndGathers) {
+  std::signal(SIGPIPE, SIG_IGN);  // as every program of ours does
   SystemPrograms programs;
   const std::string much(300'000, 'x');
   const auto cat = programs.Run({"/bin/cat"}, much);

@@ -85,6 +85,7 @@ SessionRecord Record() {
   record.destination = "bank.example";
   record.level = "secure";
   record.outcome = "refused";
+  record.verdict.address = "192.0.2.1";
   record.verdict.reason = Reason::kCertificateHostMismatch;
   record.verdict.status = "4.7.5";
   record.verdict.findings.push_back(

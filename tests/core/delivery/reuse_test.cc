@@ -49,7 +49,7 @@ class ReuseTest : public DeliveryTest {
     return limits;
   }
   void Make(const ConnectionLimits& limits) {
-    keeping_.emplace(gate_, sink_, clock_, limits,
+    keeping_.emplace(gate_, sink_, clock_, nullptr, limits,
                      [this] { return now_.load(); });
   }
   RecipientResult One(const std::string& domain = "bank.test",
