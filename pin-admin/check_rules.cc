@@ -159,6 +159,14 @@ std::vector<Remark> CheckRow(const PolicyRow& row,
                           when});
   }
   for (const Pin& pin : row.pins) {
+    if (IsWeak(pin.algorithm)) {
+      remarks.push_back({Weight::kWarning, "pin-weak",
+                         "the pin " + Describe(pin) + " is a " +
+                             std::string(ToString(pin.algorithm)) +
+                             " digest, and those can be forged: 'pin-admin pin "
+                             "upgrade " +
+                             name + "' replaces it"});
+    }
     if (pin.valid_from && *pin.valid_from > options.now) {
       remarks.push_back({Weight::kNote, "pin-not-yet-valid",
                          "pin " + Describe(pin) + " begins " +

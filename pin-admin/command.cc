@@ -6,6 +6,8 @@
 #include <cstring>
 #include <iostream>
 
+#include "pin-admin/policy_text.h"
+
 namespace postern {
 namespace {
 
@@ -30,11 +32,21 @@ bool Mentions(const std::vector<std::string>& words, std::string_view option) {
   return std::find(words.begin(), words.end(), option) != words.end();
 }
 
-// The words name a family ("policy") and no member of it.
-bool IsFamily(std::span<const CommandSpec> specs, const std::string& word) {
-  return std::any_of(specs.begin(), specs.end(), [&word](const CommandSpec& s) {
-    return s.name.starts_with(word + " ");
-  });
+// The words before which commands go on: "policy", "policy import"; empty where
+// even the first word is none.
+std::string FamilyOf(std::span<const CommandSpec> specs,
+                     const std::vector<std::string>& words) {
+  std::string family;
+  for (const std::string& word : words) {
+    const std::string longer = family + (family.empty() ? "" : " ") + word;
+    const bool goes_on = std::any_of(specs.begin(), specs.end(),
+                                     [&longer](const CommandSpec& s) {
+                                       return s.name.starts_with(longer + " ");
+                                     });
+    if (!goes_on) break;
+    family = longer;
+  }
+  return family;
 }
 
 std::string ListOf(std::span<const CommandSpec> specs,
@@ -90,13 +102,14 @@ const OptionSpec* CommonOption(const std::string& word) {
 }
 
 // What was typed, with the options of all commands behind the command's words:
-// they may stand before or between those, whose number is two at most.
+// they may stand before or between those, whose number is three at most.
 struct Typed {
   std::vector<std::string> command, common, rest;
 
   explicit Typed(const std::vector<std::string>& words) {
+    constexpr std::size_t kMost = 3;  // policy import postfix
     std::size_t i = 0;
-    for (; i < words.size() && command.size() < 2; ++i) {
+    for (; i < words.size() && command.size() < kMost; ++i) {
       if (!words[i].starts_with('-')) {
         command.push_back(words[i]);
         continue;
@@ -148,8 +161,9 @@ std::vector<Command> AllCommands() {
   std::vector<Command> all;
   for (const auto& family :
        {InitCommands(), PolicyCommands(), ExceptionCommands(), ApplyCommands(),
-        PinCommands(), AnchorCommands(), ExplainCommands(), ProbeCommands(),
-        CheckCommands(), DoctorCommands(), VerifyCommands(), RecordCommands(),
+        ExportCommands(), ImportCommands(), PinCommands(), UpgradeCommands(),
+        AnchorCommands(), ExplainCommands(), ProbeCommands(), CheckCommands(),
+        DoctorCommands(), VerifyCommands(), RecordCommands(),
         ConfigCommands()}) {
     all.insert(all.end(), family.begin(), family.end());
   }
@@ -196,11 +210,9 @@ int RunTyped(const Typed& typed, Output& out, bool nagios) {
   }
   const Result<CommandMatch> match = FindCommand(specs, typed.command);
   if (!match) {
-    const std::string& family = typed.command.front();
-    if (!IsFamily(specs, family)) {
-      return finish("", out.Usage(match.error().detail()));
-    }
-    const bool bare = typed.command.size() == 1;
+    const std::string family = FamilyOf(specs, typed.command);
+    if (family.empty()) return finish("", out.Usage(match.error().detail()));
+    const bool bare = family == JoinWords(typed.command);
     if (bare && typed.WantsHelp()) {
       out.Text(ListOf(specs, family));
       return 0;

@@ -160,7 +160,7 @@ ExitStatus RunList(Context& context) {
       {"key", "KEY"},       {"kind", "KIND"},   {"algorithm", ""},
       {"role", "ROLE"},     {"state", "STATE"}, {"label", "LABEL"},
       {"digest", "DIGEST"}, {"valid_from", ""}, {"valid_until", ""},
-      {"added_by", ""},     {"added_at", ""}};
+      {"added_by", ""},     {"added_at", ""},   {"weak", ""}};
   const Status read = (*store)->ForEachRow([&](const PolicyRow& row) -> Status {
     if (!wanted.empty() && row.key.str() != wanted) return {};
     for (const Pin& pin : row.pins) {
@@ -171,11 +171,11 @@ ExitStatus RunList(Context& context) {
                     ? "ended"
                     : "ends " + Relative(*pin.valid_until, now);
       }
-      table.rows.push_back({pin.key, ToString(pin.kind),
-                            ToString(pin.algorithm), ToString(pin.role), state,
-                            pin.label, ToHex(pin.digest),
-                            ToJson(pin.valid_from), ToJson(pin.valid_until),
-                            pin.added_by, FormatTime(pin.added_at)});
+      table.rows.push_back(
+          {pin.key, ToString(pin.kind), ToString(pin.algorithm),
+           ToString(pin.role), state, pin.label, ToHex(pin.digest),
+           ToJson(pin.valid_from), ToJson(pin.valid_until), pin.added_by,
+           FormatTime(pin.added_at), IsWeak(pin.algorithm)});
     }
     return {};
   });

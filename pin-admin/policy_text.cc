@@ -110,6 +110,7 @@ Json ToJson(const Pin& pin) {
       .Set("kind", ToString(pin.kind))
       .Set("algorithm", ToString(pin.algorithm))
       .Set("digest", ToHex(pin.digest))
+      .Set("weak", IsWeak(pin.algorithm))
       .Set("role", ToString(pin.role))
       .Set("valid_from", ToJson(pin.valid_from))
       .Set("valid_until", ToJson(pin.valid_until))
@@ -121,7 +122,8 @@ Json ToJson(const Pin& pin) {
 std::string Describe(const Pin& pin) {
   std::string text = std::string(KindText(pin.kind)) + " " +
                      std::string(ToString(pin.algorithm)) + " " +
-                     ShortHex(ToHex(pin.digest)) + ", " +
+                     ShortHex(ToHex(pin.digest)) +
+                     (IsWeak(pin.algorithm) ? ", weak, " : ", ") +
                      std::string(ToString(pin.role));
   if (!pin.label.empty()) text += ", '" + pin.label + "'";
   return text;

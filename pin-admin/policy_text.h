@@ -41,8 +41,8 @@ PolicyLine Relaxed(const PolicyLine& beneath, const PolicyKey& key, Level to,
 // {"key", "level", "line", "owner", "note", "until"}; null for no line.
 Json ToJson(const std::optional<PolicyLine>& line);
 Json ToJson(const std::optional<TimePoint>& time);
-// {"key", "kind", "algorithm", "digest", "role", "valid_from", "valid_until",
-// "label", "added_by", "added_at"}
+// {"key", "kind", "algorithm", "digest", "weak", "role", "valid_from",
+// "valid_until", "label", "added_by", "added_at"}
 Json ToJson(const Pin& pin);
 
 // "spki sha256 3f2a…, backup, 'mx 2027'"

@@ -81,7 +81,34 @@ std::optional<std::string> FromBase64(std::string_view text) {
   return octets;
 }
 
-Result<DigestText> ParseDigest(std::string_view text) {
+std::string ToBase64(std::string_view octets) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  unsigned bits = 0;
+  int count = 0;
+  for (const char c : octets) {
+    bits = (bits << 8 | static_cast<unsigned char>(c)) & 0xffff;
+    for (count += 8; count >= 6;) {
+      count -= 6;
+      text += kDigits[bits >> count & 63];
+    }
+  }
+  if (count > 0) text += kDigits[bits << (6 - count) & 63];
+  while (text.size() % 4 != 0) text += '=';
+  return text;
+}
+
+std::optional<DigestAlgorithm> DigestAlgorithmOfLength(std::size_t octets) {
+  for (const DigestAlgorithm algorithm :
+       {DigestAlgorithm::kSha256, DigestAlgorithm::kSha512,
+        DigestAlgorithm::kSha1, DigestAlgorithm::kMd5}) {
+    if (DigestLength(algorithm) == octets) return algorithm;
+  }
+  return std::nullopt;
+}
+
+Result<DigestText> ParseDigest(std::string_view text, WeakDigests weak) {
   const std::string_view given = text;
   bool fingerprint = false;
   text = WithoutOpensslWords(text, fingerprint);
@@ -103,25 +130,21 @@ Result<DigestText> ParseDigest(std::string_view text) {
                    "' is no digest: expected hexadecimal, with or without "
                    "colons, or base64");
   }
-  DigestText digest;
-  digest.of_certificate = fingerprint;
-  switch (octets->size()) {
-    case 32:
-      digest.algorithm = DigestAlgorithm::kSha256;
-      break;
-    case 64:
-      digest.algorithm = DigestAlgorithm::kSha512;
-      break;
-    case 20:
-    case 16:
-      return Invalid("'" + std::string(given) +
-                     "' is as long as a SHA-1 or MD5 digest, and those can be "
-                     "forged: take the SHA-256 digest");
-    default:
-      return Invalid("'" + std::string(given) + "' has " +
-                     std::to_string(octets->size()) +
-                     " octets: SHA-256 has 32, SHA-512 has 64");
+  const std::optional<DigestAlgorithm> known =
+      DigestAlgorithmOfLength(octets->size());
+  if (!known) {
+    return Invalid("'" + std::string(given) + "' has " +
+                   std::to_string(octets->size()) +
+                   " octets: SHA-256 has 32, SHA-512 has 64");
   }
+  if (IsWeak(*known) && weak == WeakDigests::kRefuse) {
+    return Invalid("'" + std::string(given) +
+                   "' is as long as a SHA-1 or MD5 digest, and those can be "
+                   "forged: take the SHA-256 digest");
+  }
+  DigestText digest;
+  digest.algorithm = *known;
+  digest.of_certificate = fingerprint;
   if (named && *named != digest.algorithm) {
     return Invalid("'" + std::string(given) + "' is not as long as " +
                    std::string(ToString(*named)) + " has it");

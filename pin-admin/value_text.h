@@ -24,16 +24,25 @@ struct DigestText {
   bool of_certificate = false;
 };
 
+// Whether SHA-1 and MD5 are read: imports may take what others have recorded.
+enum class WeakDigests { kRefuse, kTake };
+
 // Hexadecimal (any case, colons or not) or base64 (padded or not), with
 // "sha256:" or "sha512:" before it or not: the length tells which. Also what
 // openssl prints: "sha256 Fingerprint=AA:BB…" (of a certificate) and
-// "SHA2-256(stdin)= aabb…". Refuses SHA-1 and MD5 by name.
-Result<DigestText> ParseDigest(std::string_view text);
+// "SHA2-256(stdin)= aabb…". SHA-1 and MD5 are refused by name unless `weak`
+// takes them.
+Result<DigestText> ParseDigest(std::string_view text,
+                               WeakDigests weak = WeakDigests::kRefuse);
+// The algorithm whose digests have so many octets.
+std::optional<DigestAlgorithm> DigestAlgorithmOfLength(std::size_t octets);
 
 // Octets of hexadecimal, any case, colons or not; nothing for anything else.
 std::optional<std::string> FromHex(std::string_view text);
 // Octets of base64, padded or not; nothing for anything else.
 std::optional<std::string> FromBase64(std::string_view text);
+// With padding, on one line.
+std::string ToBase64(std::string_view octets);
 
 // The first 16 digits of a long hexadecimal text, enough to tell it from others
 // (and for WHICH of `pin remove`); never enough to compare keys by.

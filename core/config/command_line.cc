@@ -114,6 +114,17 @@ bool BeginsWith(std::span<const std::string> args,
          std::equal(words.begin(), words.end(), args.begin());
 }
 
+// The commands whose names go on behind `family`.
+std::string Below(std::span<const CommandSpec> commands,
+                  const std::string& family) {
+  std::string below;
+  for (const CommandSpec& command : commands) {
+    if (!command.name.starts_with(family + " ")) continue;
+    below += (below.empty() ? "" : ", ") + std::string(command.name);
+  }
+  return below;
+}
+
 }  // namespace
 
 bool ParsedCommand::Has(std::string_view option) const {
@@ -185,7 +196,6 @@ Result<CommandMatch> FindCommand(std::span<const CommandSpec> commands,
   CommandMatch best;
   std::vector<std::string_view> names;
   std::vector<std::string_view> first_words;
-  std::string below;  // the commands that go on from the first word
   for (const CommandSpec& command : commands) {
     const std::vector<std::string_view> words = Words(command.name);
     names.push_back(command.name);
@@ -196,18 +206,24 @@ Result<CommandMatch> FindCommand(std::span<const CommandSpec> commands,
     if (words.size() > best.words && BeginsWith(args, words)) {
       best = {&command, words.size()};
     }
-    if (!args.empty() && !words.empty() && words.front() == args.front()) {
-      below += (below.empty() ? "" : ", ") + std::string(command.name);
-    }
   }
   if (best.command != nullptr) return best;
   if (args.empty()) return Usage("a command is missing");
-  const std::string two =
-      args.size() > 1 ? args[0] + " " + args[1] : args.front();
-  std::string near = DidYouMean(two, names);
+  // Two words, or those of the longest family and the one behind them.
+  std::string family = args.front();
+  std::string typed = family;
+  std::string below = Below(commands, family);
+  for (const std::string& word : args.subspan(1)) {
+    typed = family + " " + word;
+    const std::string further = Below(commands, typed);
+    if (further.empty()) break;
+    family = typed;
+    below = further;
+  }
+  std::string near = DidYouMean(typed, names);
   if (!below.empty()) {
     if (!near.empty()) near += " There";
-    return Usage("no command '" + two + "'" +
+    return Usage("no command '" + typed + "'" +
                  (near.empty() ? "; there" : near) + " are " + below);
   }
   if (near.empty()) near = DidYouMean(args.front(), first_words);

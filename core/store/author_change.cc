@@ -99,10 +99,23 @@ Status ChangeSet::Do(const EndException& change) {
   return Write(name, "");
 }
 
+Status ChangeSet::Credit(std::string& who, TimePoint& when) const {
+  if (who.empty()) {
+    who = author_.who;
+    when = author_.when;
+    return {};
+  }
+  if (!IsPrintable(who) || who.size() > 200) {
+    return Refused("who added it must be one line of at most 200 octets");
+  }
+  return {};
+}
+
 Status ChangeSet::Do(const AddPin& change) {
   Pin pin = change.pin;
-  pin.added_by = author_.who;
-  pin.added_at = author_.when;
+  if (Status credited = Credit(pin.added_by, pin.added_at); !credited) {
+    return credited;
+  }
   const Result<PolicyKey> key = PolicyKey::Parse(pin.key);
   if (!key) return key.error();
   pin.key = key->str();
@@ -165,8 +178,9 @@ Status ChangeSet::Do(const PromotePin& change) {
 
 Status ChangeSet::Do(const AddAnchor& change) {
   Anchor anchor = change.anchor;
-  anchor.added_by = author_.who;
-  anchor.added_at = author_.when;
+  if (Status credited = Credit(anchor.added_by, anchor.added_at); !credited) {
+    return credited;
+  }
   if (!IsAnchorName(anchor.name)) {
     return Refused("an anchor's name has letters, digits, '-', '_' and '.'");
   }

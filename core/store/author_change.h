@@ -34,6 +34,8 @@ class ChangeSet {
   Status Do(const AddAnchor& change);
   Status Do(const RemoveAnchor& change);
   Status Write(const ObjectName& name, std::string_view text);
+  // Who added a pin or an anchor: who says so already, else the author.
+  Status Credit(std::string& who, TimePoint& when) const;
   // The pin's text; an Error where there is none.
   Result<std::string> PinText(const PinId& id);
 

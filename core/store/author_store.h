@@ -62,7 +62,8 @@ struct EndException {
   PolicyKey key;
 };
 // Adds a pin; a pin of the same PinId is refused. `added_by` and `added_at` are
-// filled in from the Author.
+// filled in from the Author where they are empty; a pin that comes out of an
+// export keeps its own, and the history says who put it back.
 struct AddPin {
   Pin pin;
 };
@@ -74,7 +75,7 @@ struct RemovePin {
 struct PromotePin {
   PinId id;
 };
-// Adds an anchor; one of the same name with other octets is refused.
+// Adds an anchor; one of the same name is refused. `added_by` as for pins.
 struct AddAnchor {
   Anchor anchor;
 };

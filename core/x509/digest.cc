@@ -41,6 +41,11 @@ std::string_view ToString(DigestAlgorithm algorithm) {
   return "unknown";
 }
 
+bool IsWeak(DigestAlgorithm algorithm) {
+  return algorithm == DigestAlgorithm::kSha1 ||
+         algorithm == DigestAlgorithm::kMd5;
+}
+
 std::size_t DigestLength(DigestAlgorithm algorithm) {
   switch (algorithm) {
     case DigestAlgorithm::kSha256:

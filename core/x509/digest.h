@@ -20,6 +20,10 @@ enum class DigestAlgorithm { kSha256, kSha512, kSha1, kMd5 };
 // "sha256", "sha512", "sha1", "md5".
 std::string_view ToString(DigestAlgorithm algorithm);
 
+// SHA-1 and MD5: two certificates with the same digest can be made, so nothing
+// new rests on one.
+bool IsWeak(DigestAlgorithm algorithm);
+
 // Octets that a digest of this algorithm has.
 std::size_t DigestLength(DigestAlgorithm algorithm);
 

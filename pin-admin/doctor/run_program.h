@@ -1,8 +1,8 @@
 // pin-admin/doctor/run_program.h
 //
-// How doctor asks another program: by argument vector, never through a shell,
-// with a time limit and bounded output. What hangs or talks too much is killed
-// and is an Error, "could not find out".
+// How doctor and the imports ask another program: by argument vector, never
+// through a shell, with a time limit and bounded output. What hangs or talks
+// too much is killed and is an Error, "could not find out".
 #pragma once
 
 #include <chrono>

@@ -49,14 +49,36 @@ TEST(FrameTest, EveryCommandHasHelpWithAnExampleOfItself) {
 TEST(FrameTest, ListsEveryCommandOfTheIssue) {
   const Ran ran = RunBinary({"--help"});
   EXPECT_EQ(ran.status, 0);
-  for (const char* name :
-       {"init",          "policy set",   "policy show",   "policy list",
-        "policy remove", "policy relax", "policy undo",   "policy apply",
-        "pin add",       "pin list",     "pin remove",    "pin promote",
-        "anchor add",    "anchor list",  "anchor remove", "publish",
-        "probe",         "explain",      "check",         "verify",
-        "observations",  "audit",        "plugins",       "config postfix",
-        "doctor"}) {
+  for (const char* name : {"init",
+                           "policy set",
+                           "policy show",
+                           "policy list",
+                           "policy remove",
+                           "policy relax",
+                           "policy undo",
+                           "policy apply",
+                           "pin add",
+                           "pin list",
+                           "pin remove",
+                           "pin promote",
+                           "anchor add",
+                           "anchor list",
+                           "anchor remove",
+                           "publish",
+                           "probe",
+                           "explain",
+                           "check",
+                           "verify",
+                           "observations",
+                           "audit",
+                           "plugins",
+                           "config postfix",
+                           "doctor",
+                           "policy import postfix",
+                           "policy import cisco",
+                           "policy export",
+                           "pin import",
+                           "pin upgrade"}) {
     EXPECT_THAT(ran.out, HasSubstr(std::string("  ") + name)) << name;
   }
   EXPECT_EQ(RunBinary({"--version"}).status, 0);
@@ -72,6 +94,9 @@ TEST(FrameTest, WrongInputEndsInTwoAndNamesWhatIsWrong) {
       {{"polcy", "set"}, "polic"},
       {{"policy"}, "policy"},
       {{"policy", "sett"}, "did you mean policy set"},
+      {{"policy", "import"}, "'policy import' needs one more word"},
+      {{"policy", "import", "posfix"}, "did you mean policy import postfix"},
+      {{"policy", "import", "postfix"}, "FILE"},
       {{"polcy", "nothing"}, "did you mean policy?"},
       {{"--lines", "policy", "list"}, "pin-admin COMMAND --lines"},
       {{"policy", "list", "--set", "verifers=pin"}, "--set: unknown option"},
@@ -142,6 +167,14 @@ TEST(FrameTest, OptionsOfAllCommandsMayStandAnywhere) {
     EXPECT_EQ(ran.status, 0) << ran.err;
     EXPECT_EQ(ran.json()["command"].text(), "policy list");
   }
+  const Ran third =
+      RunBinary({"policy", "--json", "import", "-c", file, "postfix",
+                 store.Write("tls_policy", "a.example encrypt\n"), "-n"});
+  EXPECT_EQ(third.status, 0) << third.err;
+  EXPECT_EQ(third.json()["command"].text(), "policy import postfix");
+  EXPECT_THAT(
+      RunBinary({"policy", "import", "--help"}).out,
+      AllOf(HasSubstr("policy import cisco"), Not(HasSubstr("policy list"))));
   EXPECT_THAT(RunBinary({"--quiet", "--help"}).out, HasSubstr("policy list"));
   EXPECT_THAT(RunBinary({"policy", "--help"}).out, HasSubstr("policy list"));
   EXPECT_EQ(RunBinary({"--json"}).status, 2);
@@ -206,6 +239,8 @@ TEST(FrameTest, WithoutAStoreEveryCommandThatNeedsOneSaysInit) {
            {"policy", "set", "bank.example", "secure"},
            {"policy", "remove", "bank.example"},
            {"policy", "undo"},
+           {"policy", "export"},
+           {"pin", "upgrade", "--all", "--yes"},
            {"pin", "list"},
            {"pin", "remove", "bank.example", "abcdef01"},
            {"anchor", "list"},

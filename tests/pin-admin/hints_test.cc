@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <iterator>
 #include <regex>
 #include <set>
+#include <sstream>
 
 #include "pin-admin/command.h"
 #include "tests/pin-admin/run_pin_admin.h"
@@ -20,7 +22,7 @@ namespace fs = std::filesystem;
 std::set<std::string> Named(const std::string& text) {
   static const std::regex kBroken("\"\\s*\\n\\s*\"");
   static const std::regex kCommand(
-      "(?:['`\"(]|\\\\n)pin-admin ([a-z][a-z-]*(?: [a-z][a-z-]*)?)");
+      "(?:['`\"(]|\\\\n)pin-admin ([a-z][a-z-]*(?: [a-z][a-z-]*){0,2})");
   const std::string joined = std::regex_replace(text, kBroken, "");
   std::set<std::string> named;
   for (std::sregex_iterator at(joined.begin(), joined.end(), kCommand), end;
@@ -36,10 +38,9 @@ void ExpectCommands(const std::string& where, const std::string& text,
   for (const Command& command : AllCommands()) specs.push_back(command.spec);
   for (const std::string& name : Named(text)) {
     ++count;
-    std::vector<std::string> words{name.substr(0, name.find(' '))};
-    if (name.find(' ') != std::string::npos) {
-      words.push_back(name.substr(words[0].size() + 1));
-    }
+    std::istringstream in(name);
+    const std::vector<std::string> words{std::istream_iterator<std::string>(in),
+                                         {}};
     EXPECT_TRUE(FindCommand(specs, words).ok())
         << where << " names 'pin-admin " << name << "'";
   }

@@ -113,6 +113,23 @@ TEST(CommandLineTest, FindsTheCommandOrItsNeighbours) {
   EXPECT_NE(error({}), "found");
 }
 
+TEST(CommandLineTest, ACommandOfThreeWordsHasNeighboursOfItsOwn) {
+  std::vector<CommandSpec> commands;
+  for (const char* name : {"policy list", "policy in x", "policy in why"}) {
+    commands.push_back({.name = name, .summary = ""});
+  }
+  const auto found = FindCommand(commands, Args{"policy", "in", "x", "y"});
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ(found->words, 3u);
+  const auto none = FindCommand(commands, Args{"policy", "in", "whi", "y"});
+  ASSERT_FALSE(none.ok());
+  const std::string& said = none.error().detail();
+  EXPECT_NE(said.find("'policy in whi'; did you mean policy in why"),
+            std::string::npos)
+      << said;
+  EXPECT_TRUE(said.ends_with("There are policy in x, policy in why")) << said;
+}
+
 TEST(CommandLineTest, HelpShowsEverythingAndFitsATerminal) {
   const std::string help = RenderHelp("pin-admin", kRelax, kCommon);
   for (const char* part :
