@@ -45,7 +45,9 @@ Status WireForm::Feed(std::string_view octets, std::string& out) {
         return NotWireForm(kSingleDot);
       }
       line_ = first_dot && text.size() == 1 ? Line::kDot : Line::kText;
-      AddText(text, out);
+      // The doubled dot does not count (RFC 5321 section 4.5.3.1.6).
+      if (first_dot) out += '.';
+      AddText(text.substr(first_dot ? 1 : 0), out);
     }
     if (end == std::string_view::npos) return {};
     if (octets[end] == '\n') return NotWireForm("a line ends in LF alone");

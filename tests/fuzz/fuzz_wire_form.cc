@@ -34,7 +34,8 @@ void CheckLines(std::size_t limit, std::string_view out) {
     const std::string_view line = out.substr(0, end);
     Must(line.find_first_of("\r\n") == std::string_view::npos);
     Must(line.empty() || line[0] != '.' || line.substr(0, 2) == "..");
-    Must(limit == 0 || line.size() <= limit);
+    const std::size_t dot = line.empty() || line[0] != '.' ? 0 : 1;
+    Must(limit == 0 || line.size() - dot <= limit);
     if (end == std::string_view::npos) return;
     out.remove_prefix(end + 2);
   }

@@ -69,6 +69,8 @@ TEST(WireFormTest, LongLinesAreFoldedAsSmtp8DoesIt) {
   EXPECT_EQ(Form(most + "\r\n", 4000, 998), most + "\r\n");
   EXPECT_EQ(Form(most + "y\r\n", 4000, 998), most + "\r\n y\r\n");
   EXPECT_EQ(Form(most + "y\r\n", 1, 998), most + "\r\n y\r\n");
+  // The doubled dot is not counted.
+  EXPECT_EQ(Form("..bcd\r\n..bcde\r\n", 1, 4), "..bcd\r\n..bcd\r\n e\r\n");
   // A folded line begins with a space, so no dot comes to stand first.
   EXPECT_EQ(Form("abcd..\r\n", 100, 4), "abcd\r\n ..\r\n");
   EXPECT_EQ(Form(std::string(10, 'z'), 3, 4), "zzzz\r\n zzz\r\n zzz");

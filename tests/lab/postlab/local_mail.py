@@ -29,7 +29,8 @@ def _run(lab) -> tuple[list[str], str]:
                       60, "an attempt is logged")[0]
     queue_id = re.search(r"\]: (\w+): to=", said)[1]
     found = [] if "status=sent" in said else [said]
-    if not any(f"queue-id={queue_id} " in line for line in lab.syslog.log.lines()):
-        found.append(f"no audit line has queue-id={queue_id}")
+    # The audit line and Postfix's come by different ways, in any order.
+    logs.until(lambda: any(f"queue-id={queue_id} " in line for line in lab.syslog.log.lines()),
+               10, f"an audit line has queue-id={queue_id}")
     logs.until(lambda: lab.world.receivers.messages(mail.mark), 10, "the receiver has it")
     return found, "delivered 2.0.0"

@@ -49,9 +49,9 @@ def _arriving(kind: str, body: bytes) -> bytes:
     if kind == "stray":  # smtpd(8) itself drops those at the end of a line
         return b"\r\n".join(line.rstrip(b"\r").replace(b"\r", b" ")
                             for line in body.split(b"\r\n"))
-    if kind == "long":  # the doubled dot counts, as does the space of a folded line
+    if kind == "long":  # the doubled dot does not count, the space of a folded line does
         return (b"x" * 998 + b"\r\n" + b"y" * 998 + b"\r\n y\r\n"
-                + b"." + b"z" * 996 + b"\r\n " + b"z" * 997 + b"\r\n " + b"z" * 507 + b"\r\n")
+                + b"." + b"z" * 997 + b"\r\n " + b"z" * 997 + b"\r\n " + b"z" * 506 + b"\r\n")
     return b""
 
 

@@ -271,6 +271,6 @@ def check_delivery(world: World, tally: report.Tally) -> None:
 
 def _reachable(receiver) -> bool:
     """Whether smtp(8) at level `may` and without SNI gets through at the first attempt."""
-    departs = {"greeting", "mail", "rcpt", "data", "dot", "size", "hold", "handshake", "sni"}
+    departs = {"greeting", "mail", "rcpt", "data", "dot", "size", "hold", "hold-dot", "handshake", "sni"}
     return (receiver.tls != "wrapper" and not receiver.ipv6 and not receiver.host.endswith(".bogus.test")
             and not departs & set(receiver.script or {}))
