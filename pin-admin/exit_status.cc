@@ -1,5 +1,7 @@
 #include "pin-admin/exit_status.h"
 
+#include <algorithm>
+
 namespace postern {
 namespace {
 
@@ -25,20 +27,8 @@ ExitStatus Gravest(ExitStatus a, ExitStatus b) {
   return Gravity(a) >= Gravity(b) ? a : b;
 }
 
-int ToNagios(ExitStatus status) {
-  switch (status) {
-    case ExitStatus::kGood:
-      return 0;
-    case ExitStatus::kWarning:
-      return 1;
-    case ExitStatus::kNo:
-      return 2;
-    case ExitStatus::kUsage:
-    case ExitStatus::kUnknown:
-      break;
-  }
-  return 3;
-}
+// The monitoring plugins order them alike, and know no usage error.
+int ToNagios(ExitStatus status) { return std::min(Gravity(status), 3); }
 
 const char* NagiosWord(ExitStatus status) {
   constexpr const char* kWords[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};

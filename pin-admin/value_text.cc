@@ -153,20 +153,6 @@ Result<DigestText> ParseDigest(std::string_view text, WeakDigests weak) {
   return digest;
 }
 
-std::string_view ToString(PinKind kind) {
-  switch (kind) {
-    case PinKind::kSpki:
-      return "spki";
-    case PinKind::kCert:
-      return "cert";
-    case PinKind::kAny:
-      return "any";
-    case PinKind::kCa:
-      break;
-  }
-  return "ca";
-}
-
 std::string_view KindText(PinKind kind) {
   switch (kind) {
     case PinKind::kSpki:

@@ -48,7 +48,6 @@ std::string ToBase64(std::string_view octets);
 // (and for WHICH of `pin remove`); never enough to compare keys by.
 std::string ShortHex(std::string_view hex);
 
-std::string_view ToString(PinKind kind);
 // What a pin of the kind is of, for people: "key", "certificate", "authority".
 std::string_view KindText(PinKind kind);
 std::string_view ToString(PinRole role);

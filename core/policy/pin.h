@@ -20,6 +20,9 @@ enum class PinKind {
   kCa,    // a certificate of the verified path, in place of the trust store
 };
 
+// The word for it in stores and on command lines: "spki", "cert", "any", "ca".
+std::string_view ToString(PinKind kind);
+
 enum class PinRole { kActive, kBackup };
 
 struct Pin {

@@ -1,21 +1,17 @@
 #include "core/store/journal_file.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <utility>
 
-#include "core/store/file_system.h"
+#include "core/store/service_file.h"
 #include "core/store/state_file.h"
 
 namespace postern {
 namespace {
 
-constexpr std::int32_t kApplication = 0x506f4a6e;  // "PoJn"
-constexpr std::string_view kWhat = "a delivery journal (journal.db)";
 constexpr std::size_t kMaxReply = 400;
 constexpr std::int64_t kPrunedAtOnce = 1000;
 
@@ -30,6 +26,10 @@ constexpr std::array kScripts{
     " attempts INTEGER NOT NULL, unknown INTEGER NOT NULL);"
     "CREATE UNIQUE INDEX deliveries_key"
     " ON deliveries(queue_id,recipient,digest);"};
+
+constexpr ServiceSchema kSchema{"a delivery journal (journal.db)",
+                                0x506f4a6e,  // "PoJn"
+                                kScripts};
 
 #define POSTERN_JOURNAL_COLUMNS                                          \
   "queue_id,recipient,digest,state,begun_at,ended_at,host,status,reply," \
@@ -102,24 +102,8 @@ class Used {
 }  // namespace
 
 Result<JournalFile> JournalFile::Open(const std::string& path) {
-  const std::string directory = DirectoryOf(path);
-  if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-    return SystemError(directory, "cannot be made");
-  }
-  // SQLite would make it readable by all; the files beside it follow this one.
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return SystemError(path, "cannot be opened");
-  close(fd);
-  Result<Database> database = Database::Open(path, Database::Mode::kReadWrite);
+  Result<Database> database = OpenForService(path, kSchema);
   if (!database) return database.error();
-  if (Status set = database->Execute(
-          "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;");
-      !set) {
-    return set.error();
-  }
-  if (Status done = Migrate(*database, kWhat, kApplication, kScripts); !done) {
-    return StoreError(path + ": " + done.error().detail());
-  }
   Result<Statement> find = database->Prepare(kFind);
   if (!find) return find.error();
   Result<Statement> begin = database->Prepare(kBegin);
@@ -176,13 +160,8 @@ Result<std::vector<JournalEntry>> JournalFile::Read(
   if (stat(path.c_str(), &info) != 0 && errno == ENOENT) {
     return std::vector<JournalEntry>();
   }
-  Result<Database> database = Database::Open(path, Database::Mode::kReadOnly);
+  Result<Database> database = OpenForReading(path, kSchema);
   if (!database) return database.error();
-  if (Status fits =
-          CheckVersion(*database, kWhat, kApplication, kScripts.size());
-      !fits) {
-    return StoreError(path + ": " + fits.error().detail());
-  }
   Result<Statement> statement = database->Prepare(kFindQueueId);
   if (!statement) return statement.error();
   statement->Text(queue_id);

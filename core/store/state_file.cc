@@ -1,20 +1,12 @@
 #include "core/store/state_file.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <array>
-#include <cerrno>
 
-#include "core/store/file_system.h"
+#include "core/store/service_file.h"
 #include "core/x509/certificate.h"
 
 namespace postern {
 namespace {
-
-constexpr std::int32_t kApplication = 0x506f5374;  // "PoSt"
-constexpr std::string_view kWhat = "a state store (state.db)";
 
 // Script n makes version n + 1 of version n. Never edit one that was released.
 constexpr std::array kScripts{
@@ -35,6 +27,10 @@ constexpr std::array kScripts{
     "CREATE INDEX verdicts_queue_id ON verdicts(queue_id)"
     " WHERE queue_id<>'';"
     "CREATE INDEX verdicts_destination ON verdicts(destination,at);"};
+
+constexpr ServiceSchema kSchema{"a state store (state.db)",
+                                0x506f5374,  // "PoSt"
+                                kScripts};
 
 // A certificate's text for people: one line, bounded.
 std::string Printable(std::string_view text) {
@@ -71,36 +67,11 @@ std::string AuthenticatedBy(const Verdict& verdict) {
 }  // namespace
 
 Result<Database> OpenStateForWriting(const std::string& path) {
-  const std::string directory = DirectoryOf(path);
-  if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-    return SystemError(directory, "cannot be made");
-  }
-  // SQLite would make it readable by all; the files beside it follow this one.
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return SystemError(path, "cannot be opened");
-  close(fd);
-  Result<Database> database = Database::Open(path, Database::Mode::kReadWrite);
-  if (!database) return database.error();
-  if (Status set = database->Execute(
-          "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;");
-      !set) {
-    return set.error();
-  }
-  if (Status done = Migrate(*database, kWhat, kApplication, kScripts); !done) {
-    return StoreError(path + ": " + done.error().detail());
-  }
-  return database;
+  return OpenForService(path, kSchema);
 }
 
 Result<Database> OpenStateForReading(const std::string& path) {
-  Result<Database> database = Database::Open(path, Database::Mode::kReadOnly);
-  if (!database) return database.error();
-  if (Status fits =
-          CheckVersion(*database, kWhat, kApplication, kScripts.size());
-      !fits) {
-    return StoreError(path + ": " + fits.error().detail());
-  }
-  return database;
+  return OpenForReading(path, kSchema);
 }
 
 std::int64_t ToMicroseconds(TimePoint time) {

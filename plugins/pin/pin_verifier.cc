@@ -15,22 +15,8 @@ constexpr const char* kPromoteHint =
     "the server has gone over to its backup key: if its owner confirms it, "
     "'pin-admin pin promote' the backup and pin the next one";
 
-std::string_view ToText(PinKind kind) {
-  switch (kind) {
-    case PinKind::kSpki:
-      return "spki";
-    case PinKind::kCert:
-      return "cert";
-    case PinKind::kAny:
-      return "any";
-    case PinKind::kCa:
-      return "ca";
-  }
-  return "spki";
-}
-
 std::string Shown(const Pin& pin) {
-  std::string text(ToText(pin.kind));
+  std::string text(ToString(pin.kind));
   text += ' ';
   text += ToString(pin.algorithm);
   text += ' ' + ToHex(pin.digest);
