@@ -170,9 +170,8 @@ ExitStatus RunPlugins(Context& context) {
     table.rows.push_back({plugin.name, enabled, plugin.levels, plugin.what});
   }
   out.Print("plugins", table, "Nothing is built in.");
-  const auto sources = MakeSources(wanted, context.settings.leave_out,
-                                   {context.settings.trust_directory});
-  return sources ? ExitStatus::kGood : out.CouldNot(sources.error());
+  const Status checked = CheckPlugins(wanted, context.settings.leave_out);
+  return checked ? ExitStatus::kGood : out.CouldNot(checked.error());
 }
 
 }  // namespace

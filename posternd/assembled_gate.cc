@@ -99,9 +99,8 @@ AssembledGate::AssembledGate(const Settings& settings,
 
 Result<std::unique_ptr<AssembledGate>> AssembledGate::Make(
     const Settings& settings, const Clock& clock) {
-  auto sources = MakeSources(settings.verifiers, settings.leave_out,
-                             {settings.trust_directory});
-  if (!sources) return sources.error();
+  const Status plugins = CheckPlugins(settings.verifiers, settings.leave_out);
+  if (!plugins) return plugins.error();
   const Result<Domain> helo = HeloName(settings);
   if (!helo) return helo.error();
   Result<OwnIdentity> own = OwnIdentityFrom(settings, *helo);
@@ -113,6 +112,9 @@ Result<std::unique_ptr<AssembledGate>> AssembledGate::Make(
 
   std::unique_ptr<AssembledGate> made(
       new AssembledGate(settings, *std::move(resolver), *std::move(own)));
+  auto sources = MakeSources(settings.verifiers, settings.leave_out,
+                             {settings.trust_directory, made->cached_, clock});
+  if (!sources) return sources.error();
   made->sources_ = *std::move(sources);
   for (const auto& source : made->sources_) {
     made->order_.push_back(source.get());

@@ -199,6 +199,9 @@ Planned Planner::MakePlan(const HostName& recipient, const NextHop& hop,
     }
   };
   limit(plan.destination.policy);
+  for (const HostPlan& host : plan.hosts) {
+    plan.valid_until = std::min(plan.valid_until, now + host.ttl);
+  }
   for (const Plan::HopPolicy& held : plan.hop_policies) limit(held.policy);
   plan.digest = DigestOf(plan);
   return plan;

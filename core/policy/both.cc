@@ -88,6 +88,8 @@ HostPlan Both(HostPlan a, const HostPlan& b) {
   MergeCiphers(a, b);
   AddMissing(a.verifiers, b.verifiers);
   AddMissing(a.recorded, b.recorded);
+  AddMissing(a.policies, b.policies);
+  a.ttl = std::min(a.ttl, b.ttl);
   AddMissing(a.notes, b.notes);
   if (a.wrapper || a.refused) a.tls = TlsUse::kRequired;
   return a;

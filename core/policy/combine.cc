@@ -89,15 +89,23 @@ void RefuseFailed(HostPlan& plan, const Contribution& answer) {
                   std::string(answer.source) + ": " + answer.detail);
 }
 
+void TakeServername(HostPlan& plan, const PolicyLine& line,
+                    const Contribution& answer) {
+  if (answer.servername && !line.servername) {
+    plan.servername = answer.servername;
+  }
+}
+
 // Nothing holds unless the source applies. `missing` is the reason where it has
 // nothing to say; `proven` says that this is an answer and not a gap on our
 // side.
-void RequireSource(HostPlan& plan, Level level, const Contribution& answer,
-                   Reason missing, bool proven) {
+void RequireSource(HostPlan& plan, const PolicyLine& line, Level level,
+                   const Contribution& answer, Reason missing, bool proven) {
   plan.tls = TlsUse::kRequired;
   switch (answer.state) {
     case State::kApplies:
       plan.verifiers.push_back(answer.verifier);
+      TakeServername(plan, line, answer);
       return;
     case State::kTesting:
       plan.recorded.push_back(answer.verifier);
@@ -164,13 +172,14 @@ void RequireLocal(HostPlan& plan, const PolicyLine& line, Level level,
     case Level::kFingerprint:
       NoteNames(plan, line);
       // Without pins nobody's answer is proven wrong: the gap is ours.
-      return RequireSource(plan, level, answers.Of(kPin), Reason::kPinMissing,
+      return RequireSource(plan, line, level, answers.Of(kPin),
+                           Reason::kPinMissing,
                            /*proven=*/false);
     case Level::kVerify:
     case Level::kSecure:
     case Level::kHosted:
       NoteNames(plan, line);
-      return RequireSource(plan, level, answers.Of(kWebpki),
+      return RequireSource(plan, line, level, answers.Of(kWebpki),
                            Reason::kTrustStoreUnavailable, /*proven=*/false);
     default:
       RefuseUndecided(plan, Reason::kPolicyInvalid,
@@ -180,13 +189,15 @@ void RequireLocal(HostPlan& plan, const PolicyLine& line, Level level,
 
 // RFC 7672 section 2.2: usable records must match, unusable ones still ask for
 // TLS, none ask for nothing.
-void RequireDane(HostPlan& plan, const Answers& answers) {
+void RequireDane(HostPlan& plan, const PolicyLine& line,
+                 const Answers& answers) {
   const Contribution answer = answers.Of(kDane);
   switch (answer.state) {
     case State::kApplies:
       plan.tls = TlsUse::kRequired;
       plan.published = true;
       plan.verifiers.push_back(answer.verifier);
+      TakeServername(plan, line, answer);
       return;
     case State::kUnusable:
       plan.tls = TlsUse::kRequired;
@@ -260,11 +271,11 @@ void RequireAuto(HostPlan& plan, const PolicyLine& line, Level floor,
     case State::kUnusable:
       // DANE asks for TLS and can't authenticate; what else there is may.
       RequireStsOrFloor(plan, line, floor, sts, answers);
-      return RequireDane(plan, answers);
+      return RequireDane(plan, line, answers);
     default:
       break;
   }
-  RequireDane(plan, answers);
+  RequireDane(plan, line, answers);
   if (sts.state == State::kApplies || sts.state == State::kTesting) {
     plan.recorded.push_back(sts.verifier);
   }
@@ -273,14 +284,14 @@ void RequireAuto(HostPlan& plan, const PolicyLine& line, Level floor,
 void Require(HostPlan& plan, const PolicyLine& line, const Answers& answers) {
   switch (line.level) {
     case Level::kDane:
-      return RequireDane(plan, answers);
+      return RequireDane(plan, line, answers);
     case Level::kDaneOnly:
       plan.published = true;
-      return RequireSource(plan, line.level, answers.Of(kDane),
+      return RequireSource(plan, line, line.level, answers.Of(kDane),
                            Reason::kDaneRequired, /*proven=*/true);
     case Level::kSts:
       plan.published = true;
-      return RequireSource(plan, line.level, answers.Of(kMtaSts),
+      return RequireSource(plan, line, line.level, answers.Of(kMtaSts),
                            Reason::kStsPolicyMissing, /*proven=*/true);
     case Level::kAuto:
       return RequireAuto(plan, line, LocalLevel(line), /*may_be_left_out=*/true,
@@ -334,12 +345,14 @@ HostPlan StartPlan(const PolicyLine& line, const HostFacts& host) {
           .verifiers = {},
           .recorded = {},
           .published = false,
+          .policies = {},
           .servername = ServerName(line, host.host),
           .protocols = line.protocols,
           .ciphers = line.ciphers,
           .exclude = line.exclude,
           .needs_ptr = false,
-          .notes = {}};
+          .notes = {},
+          .ttl = std::chrono::seconds{86'400}};
 }
 
 }  // namespace
@@ -348,6 +361,12 @@ HostPlan Combine(const PolicyLine& line, const HostFacts& host,
                  std::span<const Contribution> contributions) {
   const Answers answers(contributions);
   HostPlan plan = StartPlan(line, host);
+  for (const Contribution& contribution : contributions) {
+    if (contribution.published) {
+      plan.policies.push_back(*contribution.published);
+    }
+    plan.ttl = std::min(plan.ttl, contribution.ttl);
+  }
   CheckHost(plan, line);
   HostPlan published = plan;
   Require(plan, line, answers);

@@ -1,12 +1,14 @@
 // core/policy/policy_source.h
 //
-// PolicySource: where requirements come from (pins, the web PKI, later DANE and
+// PolicySource: where requirements come from (pins, the web PKI, DANE,
 // MTA-STS). A source is bound once per destination, where it does its DNS,
 // HTTPS and file work, and then asked once per MX host with that host's DNSSEC
 // states: what do you require of this host?
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "core/clock/clock.h"
 #include "core/names/domain.h"
 #include "core/names/next_hop.h"
+#include "core/outcome/published_policy.h"
 #include "core/policy/served_policy.h"
 #include "core/route/host_facts.h"
 #include "core/verify/verifier.h"
@@ -46,6 +49,13 @@ struct Contribution {
   std::shared_ptr<const Verifier> verifier;  // kApplies and kTesting
   Reason reason = Reason::kOk;               // kHostFailed, kUnusable
   std::string detail;                        // for the log and explain
+  // What the destination publishes, where this source looked for that.
+  std::optional<PublishedPolicy> published;
+  // The SNI that belongs to the requirement, where it isn't the host's own name
+  // (RFC 7672 section 8.1). The line's servername= stands before it.
+  std::optional<Domain> servername;
+  // How long this answer may be believed.
+  std::chrono::seconds ttl{86'400};
 };
 
 // Immutable; any number of threads may ask.

@@ -5,6 +5,7 @@
 // reads it.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include "core/names/domain.h"
 #include "core/outcome/finding.h"
+#include "core/outcome/published_policy.h"
 #include "core/route/host_facts.h"
 #include "core/verify/verifier.h"
 
@@ -38,11 +40,16 @@ struct HostPlan {
   // A published policy (DANE, MTA-STS) takes part: on-fail=deliver never
   // passes over it.
   bool published = false;
+  // What the destination publishes for this host, as it was found: for explain
+  // and for records.
+  std::vector<PublishedPolicy> policies{};
 
   std::optional<Domain> servername{};  // SNI; nothing: none is sent
   std::string protocols{}, ciphers{}, exclude{};
   bool needs_ptr = false;            // the evidence must carry confirmed_ptr
   std::vector<std::string> notes{};  // "weak: …", for explain and the log
+  // How long what the sources said may be believed.
+  std::chrono::seconds ttl{86'400};
 };
 
 }  // namespace postern

@@ -22,6 +22,14 @@ std::string ListNames() {
   return names;
 }
 
+const PluginInfo* Find(std::string_view name) {
+  const auto plugins = BuiltInPlugins();
+  const auto plugin =
+      std::find_if(plugins.begin(), plugins.end(),
+                   [&](const PluginInfo& info) { return info.name == name; });
+  return plugin == plugins.end() ? nullptr : &*plugin;
+}
+
 bool Contains(std::span<const std::string> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -61,31 +69,34 @@ std::span<const PluginInfo> BuiltInPlugins() {
   return plugins;
 }
 
-Result<std::vector<std::unique_ptr<PolicySource>>> MakeSources(
-    std::span<const std::string> names, std::span<const std::string> left_out,
-    const PluginParts& parts) {
+Status CheckPlugins(std::span<const std::string> names,
+                    std::span<const std::string> left_out) {
   if (const Status checked = CheckLeftOut(names, left_out); !checked) {
-    return checked.error();
+    return checked;
   }
-  std::vector<std::unique_ptr<PolicySource>> sources;
   for (const std::string& name : names) {
-    const auto plugins = BuiltInPlugins();
-    const auto plugin =
-        std::find_if(plugins.begin(), plugins.end(),
-                     [&](const PluginInfo& info) { return info.name == name; });
-    if (plugin == plugins.end()) {
+    if (Find(name) == nullptr) {
       return Error(
           Reason::kVerifierNotBuiltIn,
           "verifiers = " + name + ": not built in; there is: " + ListNames());
     }
-    const bool doubled =
-        std::any_of(sources.begin(), sources.end(),
-                    [&](const auto& source) { return source->name() == name; });
-    if (doubled) {
+    if (std::count(names.begin(), names.end(), name) > 1) {
       return Error(Reason::kVerifierNotBuiltIn,
                    "verifiers names " + name + " twice");
     }
-    sources.push_back(plugin->make(parts));
+  }
+  return {};
+}
+
+Result<std::vector<std::unique_ptr<PolicySource>>> MakeSources(
+    std::span<const std::string> names, std::span<const std::string> left_out,
+    const PluginParts& parts) {
+  if (const Status checked = CheckPlugins(names, left_out); !checked) {
+    return checked.error();
+  }
+  std::vector<std::unique_ptr<PolicySource>> sources;
+  for (const std::string& name : names) {
+    sources.push_back(Find(name)->make(parts));
   }
   return sources;
 }

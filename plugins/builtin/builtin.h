@@ -13,14 +13,18 @@
 #include <string_view>
 #include <vector>
 
+#include "core/clock/clock.h"
+#include "core/dns/resolver.h"
 #include "core/outcome/result.h"
 #include "core/policy/policy_source.h"
 
 namespace postern {
 
-// What plugins are made from.
+// What plugins are made from. Borrowed; outlives them.
 struct PluginParts {
   std::string trust_directory;  // hashed, as c_rehash(1) makes it
+  Resolver& resolver;
+  const Clock& clock;
 };
 
 struct PluginInfo {
@@ -33,9 +37,12 @@ struct PluginInfo {
 
 std::span<const PluginInfo> BuiltInPlugins();
 
-// In the order of `names`. An unknown or doubled name is an Error
-// (kVerifierNotBuiltIn) that lists what is built in; so is a name that is also
-// left out.
+// An unknown or doubled name is an Error (kVerifierNotBuiltIn) that lists what
+// is built in; so is a name that is also left out.
+Status CheckPlugins(std::span<const std::string> names,
+                    std::span<const std::string> left_out);
+
+// In the order of `names`, which CheckPlugins() has to find good.
 Result<std::vector<std::unique_ptr<PolicySource>>> MakeSources(
     std::span<const std::string> names, std::span<const std::string> left_out,
     const PluginParts& parts);

@@ -323,6 +323,40 @@ TEST(CombineTest, SniIsTheHostUnlessTheLineSaysOtherwise) {
       "x.test");
 }
 
+TEST(CombineTest, SniOfAPublishedRequirementIsUsedWhereItHolds) {
+  Contribution dane = Says("dane", State::kApplies);
+  dane.servername = Name("real.d.example");
+  const auto sni = [&dane](std::string_view line) {
+    return Combine(Line("d.example " + std::string(line)), kMx,
+                   std::array{dane, Says("mta-sts", State::kAbsent)})
+        .servername->str();
+  };
+  for (const char* level : {"dane", "dane-only", "auto"}) {
+    EXPECT_EQ(sni(level), "real.d.example") << level;
+  }
+  EXPECT_EQ(sni("encrypt"), "mx.d.example");
+  EXPECT_EQ(sni("dane servername=chosen.example"), "chosen.example");
+}
+
+TEST(CombineTest, CarriesWhatIsPublishedAndForHowLong) {
+  Contribution dane = Says("dane", State::kApplies);
+  dane.published = PublishedPolicy{};
+  dane.ttl = std::chrono::seconds{30};
+  Contribution sts = Says("mta-sts", State::kAbsent);
+  sts.ttl = std::chrono::seconds{40};
+  const HostPlan plan =
+      Combine(Line("d.example auto"), kMx, std::array{dane, sts});
+  EXPECT_EQ(plan.policies, std::vector{PublishedPolicy{}});
+  EXPECT_EQ(plan.ttl, std::chrono::seconds{30});
+
+  HostPlan other = plan;
+  other.ttl = std::chrono::seconds{20};
+  other.policies.front().domain = "hop.example";
+  const HostPlan both = Both(plan, other);
+  EXPECT_EQ(both.ttl, std::chrono::seconds{20});
+  EXPECT_EQ(both.policies.size(), 2U);
+}
+
 TEST(CombineTest, CarriesHowToConnect) {
   const HostPlan plan =
       Combine(Line("* encrypt wrapper=yes protocols=>=TLSv1.3 ciphers=high "
