@@ -131,6 +131,10 @@ void JudgeHosts(const Json& plan, bool any_passed,
                Text(what["detail"])});
     }
     for (const Json& note : Items(host["notes"])) notes.insert(Text(note));
+    if (!host["weaker"].text().empty()) {
+      remarks.push_back({Weight::kWarning, "weaker-than-published",
+                         Text(host["host"]) + ": " + Text(host["weaker"])});
+    }
   }
   for (const std::string& note : notes) {
     remarks.push_back({Weight::kNote, "weak-name", note});

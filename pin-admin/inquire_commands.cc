@@ -21,6 +21,31 @@ const Json::Array& Items(const Json& json) {
 
 std::string Text(const Json& json) { return Clean(json.text()); }
 
+// "TLSA (secure) of mx.example" and its records, or the MTA-STS policy.
+void ShowPublished(Output& out, const Json& policy) {
+  const bool sts = policy["type"].text() == "sts";
+  std::string line =
+      std::string(sts ? "MTA-STS" : "TLSA") + " of " + Text(policy["domain"]);
+  if (policy["result"].text() != "pass") {
+    out.Line("   published " + line + ": " +
+             out.Paint(Colour::kBad, Text(policy["result"])) + ": " +
+             Text(policy["detail"]));
+    return;
+  }
+  if (!policy["mode"].text().empty()) line += ", mode " + Text(policy["mode"]);
+  if (!policy["id"].text().empty()) line += ", id " + Text(policy["id"]);
+  for (const Json& pattern : Items(policy["mx_patterns"])) {
+    line += ", mx " + Text(pattern);
+  }
+  if (!policy["detail"].text().empty())
+    line += " (" + Text(policy["detail"]) + ")";
+  out.Line("   published " + line);
+  if (sts) return;
+  for (const Json& record : Items(policy["text"])) {
+    out.Line("      " + Text(record));
+  }
+}
+
 void ShowHost(Output& out, const Json& host, std::size_t number) {
   std::string line = std::to_string(number) + ". " + Text(host["host"]);
   if (const std::int64_t* port = host["port"].integer()) {
@@ -28,6 +53,9 @@ void ShowHost(Output& out, const Json& host, std::size_t number) {
   }
   for (const Json& address : Items(host["addresses"])) {
     line += "  " + Text(address);
+  }
+  if (!host["address_security"].text().empty()) {
+    line += "  (addresses " + Text(host["address_security"]) + ")";
   }
   out.Line(out.Paint(Colour::kBold, line));
   for (const char* problem : {"failure", "refused"}) {
@@ -49,6 +77,17 @@ void ShowHost(Output& out, const Json& host, std::size_t number) {
   for (const Json& verifier : Items(host["requires"])) {
     out.Line("   must satisfy " + Text(verifier["source"]) + ": " +
              Text(verifier["what"]));
+  }
+  for (const Json& verifier : Items(host["records"])) {
+    out.Line("   looked at, and nothing depends on it: " +
+             Text(verifier["source"]) + ": " + Text(verifier["what"]));
+  }
+  for (const Json& policy : Items(host["published_policies"])) {
+    ShowPublished(out, policy);
+  }
+  if (!host["weaker"].text().empty()) {
+    out.Line("   " +
+             out.Paint(Colour::kWarning, "weaker: " + Text(host["weaker"])));
   }
   for (const Json& note : Items(host["notes"])) {
     out.Line("   " + out.Paint(Colour::kWarning, Text(note)));
@@ -77,10 +116,11 @@ ExitStatus ShowPlan(Output& out, const Json& plan) {
              Text(hop["detail"]));
   }
   std::size_t number = 0;
-  bool usable = false;
+  bool usable = false, weaker = false;
   ExitStatus worst = ExitStatus::kNo;
   for (const Json& host : Items(plan["hosts"])) {
     ShowHost(out, host, ++number);
+    weaker = weaker || !host["weaker"].text().empty();
     // A host whose lookup failed is refused for that: not found out, and no
     // "no" of the policy.
     const Json& failed =
@@ -88,7 +128,7 @@ ExitStatus ShowPlan(Output& out, const Json& plan) {
     usable = usable || failed.is_null();
     if (!failed.is_null()) worst = Gravest(worst, StatusOf(failed["reason"]));
   }
-  if (usable) return ExitStatus::kGood;
+  if (usable) return weaker ? ExitStatus::kWarning : ExitStatus::kGood;
   out.Line(
       out.Paint(Colour::kBad, "No host can be used: the mail would wait."));
   return worst;

@@ -100,7 +100,7 @@ Result<Json> Inquiry::AskHere(const std::string& verb,
   const Result<Gate*> local = Local();
   if (!local) return local.error();
   Gate& gate = **local;
-  const Planned planned = gate.MakePlan(*recipient, *hop, deadline);
+  const Planned planned = gate.Survey(*recipient, *hop, deadline);
   if (verb == "explain") return Json::Parse(ExplainJson(planned));
   std::vector<ProbedAddress> probed;
   if (const Plan* plan = std::get_if<Plan>(&planned)) {

@@ -74,8 +74,8 @@ Reply QueryDoor::Explain(const Call& call) const {
   const Result<Question> question = ParseQuestion(call.request);
   if (!question) return ErrorReply(question.error());
   return {"ok",
-          ExplainJson(gate_.MakePlan(question->recipient, question->next_hop,
-                                     Deadline::After(kExplainBudget)))};
+          ExplainJson(gate_.Survey(question->recipient, question->next_hop,
+                                   Deadline::After(kExplainBudget)))};
 }
 
 Reply QueryDoor::Probe(const Call& call) const {
@@ -83,7 +83,7 @@ Reply QueryDoor::Probe(const Call& call) const {
   if (!question) return ErrorReply(question.error());
   const Deadline deadline = Deadline::After(kProbeBudget);
   const Planned planned =
-      gate_.MakePlan(question->recipient, question->next_hop, deadline);
+      gate_.Survey(question->recipient, question->next_hop, deadline);
   std::vector<ProbedAddress> probed;
   if (const Plan* plan = std::get_if<Plan>(&planned)) {
     ProbeOptions options;

@@ -32,6 +32,22 @@ void AppendEscaped(char c, std::string& out) {
   }
 }
 
+// "tlsa,sts:enforce": what the destination itself publishes.
+std::string PublishedText(const std::vector<PublishedPolicy>& policies) {
+  std::string text;
+  for (const PublishedPolicy& policy : policies) {
+    if (!text.empty()) text += ',';
+    text += ToString(policy.type);
+    if (policy.result != Reason::kOk) {
+      text += ':';
+      text += Describe(policy.result).token;
+    } else if (!policy.mode.empty()) {
+      text += ':' + policy.mode;
+    }
+  }
+  return text;
+}
+
 class Line {
  public:
   // Left out where there is nothing to say.
@@ -141,6 +157,7 @@ std::string AuditLine(const SessionRecord& record) {
     line.Add("connection", "none");
   }
   line.Add("findings", FindingsText(verdict.findings), 512);
+  line.Add("published", PublishedText(record.policies));
   line.Add("note", NoteText(verdict.findings));
   line.Add("plan", record.plan_digest, 64);
   line.Add("reply", record.reply, 384);

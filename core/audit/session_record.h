@@ -5,8 +5,10 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "core/clock/clock.h"
+#include "core/outcome/published_policy.h"
 #include "core/outcome/verdict.h"
 #include "core/tls/tls_evidence.h"
 
@@ -24,6 +26,11 @@ struct SessionRecord {
                      // replay, not logged
   Verdict verdict;
   TlsEvidence evidence;
+  // What the destination publishes for this host (RFC 8460 section 4.4); the
+  // findings in `verdict`, by source, and their reasons' result types say how
+  // each fared.
+  std::vector<PublishedPolicy> policies;
+  std::string local_address;  // the sending MTA's; empty if never connected
   bool starttls_offered = false;
   // Messages that the same connection had carried before; 0: it was made for
   // this one.

@@ -155,7 +155,7 @@ void HostLoop::FirstPass() {
       Connection refused;
       refused.verdict = RefusedUnasked(host);
       Note(host, refused.verdict);
-      Record(refused, "refused", "");
+      Record(host, refused, "refused", "");
       continue;
     }
     for (const IpAddress& address : host.facts.ips) {
@@ -194,7 +194,7 @@ void HostLoop::TryAddress(const HostPlan& host, const IpAddress& address) {
     connections_.Reconnect(lease, wanted, deadline_);
   }
   if (lease.connection.tls_failed && host.tls == TlsUse::kOpportunistic) {
-    Record(lease.connection, "refused", "");
+    Record(host, lease.connection, "refused", "");
     --connections_left_;
     wanted.how.without_tls = true;
     connections_.Reconnect(lease, wanted, deadline_);
@@ -205,7 +205,7 @@ void HostLoop::TryAddress(const HostPlan& host, const IpAddress& address) {
     return;
   }
   Note(host, connection.verdict);
-  Record(connection, "refused", "");
+  Record(host, connection, "refused", "");
   if (EndsDelivery(connection.verdict.reason)) {
     stopped_ = true;
     return;
@@ -239,7 +239,7 @@ void HostLoop::DryRunPass() {
     if (!connection.session || !may) {
       if (connection.session) connection.session->Quit();
       Note(*candidate.host, connection.verdict);
-      Record(connection, "refused", "");
+      Record(*candidate.host, connection, "refused", "");
       continue;
     }
     if (!connection.verdict.pass()) {
@@ -286,7 +286,7 @@ bool HostLoop::SendThrough(Connections::Lease& lease, const HostPlan& host) {
   std::string reply;
   if (last.reply != nullptr) reply = last.reply->Text();
   if (sent.failure) reply = sent.failure->ToString();
-  Record(connection,
+  Record(host, connection,
          delivered        ? "delivered"
          : open_ < before ? "bounced"
                           : "deferred",
@@ -303,7 +303,7 @@ void HostLoop::GiveUp(Connection& connection, const HostPlan& host,
   verdict.address = connection.verdict.address;
   connection.verdict = std::move(verdict);
   Note(host, connection.verdict);
-  Record(connection, "refused", "");
+  Record(host, connection, "refused", "");
   stopped_ = true;
 }
 
@@ -367,8 +367,8 @@ void HostLoop::Note(const HostPlan& host, const Verdict& verdict) {
   }
 }
 
-void HostLoop::Record(const Connection& connection, std::string_view outcome,
-                      const std::string& reply) {
+void HostLoop::Record(const HostPlan& host, const Connection& connection,
+                      std::string_view outcome, const std::string& reply) {
   SessionRecord record;
   record.at = clock_.Now();
   record.door = request_.door;
@@ -381,6 +381,8 @@ void HostLoop::Record(const Connection& connection, std::string_view outcome,
   record.plan = plan_json_;
   record.verdict = connection.verdict;
   record.evidence = connection.evidence;
+  record.policies = host.policies;
+  record.local_address = connection.local_address;
   record.starttls_offered = connection.starttls_offered;
   record.reused = connection.carried;
   record.outcome = outcome;

@@ -57,8 +57,8 @@ class HostLoop {
   // Notes a "no" or a failure for the final text, and whether it may be passed
   // over or bounced.
   void Note(const HostPlan& host, const Verdict& verdict);
-  void Record(const Connection& connection, std::string_view outcome,
-              const std::string& reply);
+  void Record(const HostPlan& host, const Connection& connection,
+              std::string_view outcome, const std::string& reply);
 
   bool open() const { return !stopped_ && open_ > 0; }
   OnFail on_fail() const { return plan_.on_fail; }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "core/outcome/verdict.h"
 #include "core/smtp/smtp_session.h"
@@ -16,6 +17,8 @@ struct Connection {
   Verdict verdict;
   TlsEvidence evidence;
   bool starttls_offered = false;
+  // This side's address on it; empty where it never came about.
+  std::string local_address;
   // TLS was tried and failed before anything could be judged.
   bool tls_failed = false;
   // Whether the address answers to TCP at all. Trouble on this side, and a

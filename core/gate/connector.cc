@@ -163,6 +163,7 @@ Connection Connector::Connect(const Plan& plan, const HostPlan& host,
   connection.reach = Connection::Reach::kReached;
   connection.session =
       std::move(std::get<std::unique_ptr<SmtpSession>>(opened));
+  connection.local_address = connection.session->local_address();
 
   if (!Negotiate(host, request, connection, deadline)) {
     close();

@@ -76,10 +76,25 @@ Json ToJson(const std::vector<std::shared_ptr<const Verifier>>& verifiers) {
   return list;
 }
 
+Json ToJson(const PublishedPolicy& policy) {
+  return {{"type", ToString(policy.type)},
+          {"domain", policy.domain},
+          {"text", policy.text},
+          {"mx_patterns", policy.mx_patterns},
+          {"mode", policy.mode},
+          {"id", policy.id},
+          {"result", Describe(policy.result).token},
+          {"detail", policy.detail}};
+}
+
 Json ToJson(const HostPlan& host) {
   Json addresses = Json::array();
   for (const IpAddress& address : host.facts.ips) {
     addresses.push_back(address.str());
+  }
+  Json policies = Json::array();
+  for (const PublishedPolicy& policy : host.policies) {
+    policies.push_back(ToJson(policy));
   }
   return {{"host", ToString(host.facts.host)},
           {"port", host.facts.port.value},
@@ -101,7 +116,9 @@ Json ToJson(const HostPlan& host) {
           {"ciphers", host.ciphers},
           {"exclude", host.exclude},
           {"needs_ptr", host.needs_ptr},
-          {"notes", host.notes}};
+          {"notes", host.notes},
+          {"published_policies", std::move(policies)},
+          {"weaker", host.weaker}};
 }
 
 Json ToJson(const Plan& plan) {

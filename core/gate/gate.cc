@@ -22,6 +22,19 @@ Planned Gate::MakePlan(const HostName& recipient, const NextHop& hop,
   }
 }
 
+Planned Gate::Survey(const HostName& recipient, const NextHop& hop,
+                     Deadline deadline) {
+  Planned planned = MakePlan(recipient, hop, deadline);
+  Plan* const plan = std::get_if<Plan>(&planned);
+  if (plan == nullptr) return planned;
+  try {
+    planner_.NotePublished(*plan, deadline);
+  } catch (const std::exception& e) {
+    return DeferFor(Error(Reason::kInternal, e.what()));
+  }
+  return planned;
+}
+
 bool Gate::StillHolds(const Plan& plan) {
   try {
     return planner_.StillHolds(plan);

@@ -45,6 +45,12 @@ class Gate {
   Planned MakePlan(const HostName& recipient, const NextHop& hop,
                    Deadline deadline);
 
+  // MakePlan(), and besides, for each host, what the destination publishes and
+  // whether the line asks for less: for explain, probe and check. What is
+  // required is the same.
+  Planned Survey(const HostName& recipient, const NextHop& hop,
+                 Deadline deadline);
+
   // True while the lines and pins that `plan` rests on still hold; asked again
   // before anything is sent. Not found out is "no".
   bool StillHolds(const Plan& plan);

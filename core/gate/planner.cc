@@ -49,6 +49,36 @@ void RefuseAll(std::vector<HostPlan>& hosts, const Error& why) {
   }
 }
 
+// The line as it would be if it asked for what is published and nothing else.
+PolicyLine AsPublished(const PolicyLine& line) {
+  PolicyLine asked;
+  asked.key = line.key;
+  asked.level = Level::kAuto;
+  asked.mx = line.mx;
+  return asked;
+}
+
+// How `host` asks for less than `published`, the same host as `auto` has it.
+std::string WeakerThan(const HostPlan& host, const HostPlan& published) {
+  if (host.refused) return {};
+  if (published.refused) {
+    // Where nothing is built in for it, nobody wants to hear of it each time.
+    if (published.refused->reason() == Reason::kVerifierNotBuiltIn) return {};
+    return "what the destination publishes could not be found out: " +
+           published.refused->detail();
+  }
+  if (!published.verifiers.empty() && host.verifiers.empty()) {
+    return "the destination publishes " +
+           std::string(published.verifiers.front()->name()) +
+           ", and the line does not ask for it; also=auto would";
+  }
+  if (published.published && published.tls > host.tls) {
+    return "the destination publishes TLSA records, none of them usable, which "
+           "still asks for TLS; the line does not";
+  }
+  return {};
+}
+
 bool IsDryRun(const PolicyLine& line) {
   return line.on_fail == OnFail::kDeliver ||
          line.on_fail == OnFail::kDeliverClear;
@@ -205,6 +235,23 @@ Planned Planner::MakePlan(const HostName& recipient, const NextHop& hop,
   for (const Plan::HopPolicy& held : plan.hop_policies) limit(held.policy);
   plan.digest = DigestOf(plan);
   return plan;
+}
+
+void Planner::NotePublished(Plan& plan, Deadline deadline) {
+  const PolicyLine& line = plan.destination.policy.line;
+  if (line.level == Level::kAuto || line.also_auto) return;
+  Destination published = plan.destination;
+  published.policy.line = AsPublished(line);
+  for (HostPlan& host : plan.hosts) {
+    if (host.facts.failure) continue;
+    const HostPlan asked = PlanHosts(published, {host.facts}, deadline).front();
+    for (const PublishedPolicy& policy : asked.policies) {
+      const bool known = std::find(host.policies.begin(), host.policies.end(),
+                                   policy) != host.policies.end();
+      if (!known) host.policies.push_back(policy);
+    }
+    host.weaker = WeakerThan(host, asked);
+  }
 }
 
 bool Planner::StillHolds(const Plan& plan) {

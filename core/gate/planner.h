@@ -31,6 +31,12 @@ class Planner {
   Planned MakePlan(const HostName& recipient, const NextHop& hop,
                    Deadline deadline);
 
+  // Adds to the hosts of `plan` what the destination publishes, where its line
+  // does not ask for that anyway, and says where the line is weaker. Nothing
+  // that is required changes. Asks DNS and perhaps HTTPS: not for the path of
+  // mail.
+  void NotePublished(Plan& plan, Deadline deadline);
+
  private:
   Result<ServedPolicy> PolicyFor(const HostName& recipient, TimePoint now);
   // True while the lines and pins that `plan` was made from still hold: asked

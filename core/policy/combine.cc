@@ -352,6 +352,7 @@ HostPlan StartPlan(const PolicyLine& line, const HostFacts& host) {
           .exclude = line.exclude,
           .needs_ptr = false,
           .notes = {},
+          .weaker = {},
           .ttl = std::chrono::seconds{86'400}};
 }
 

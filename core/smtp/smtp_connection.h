@@ -31,6 +31,10 @@ class SmtpConnection final : public SmtpSession {
   SmtpStatus StartTls(Deadline deadline) override;
   bool encrypted() const override { return !evidence_.protocol.empty(); }
   const TlsEvidence& evidence() const override { return evidence_; }
+  std::string local_address() const override {
+    const std::optional<IpAddress> local = stream_->LocalAddress();
+    return local ? local->str() : std::string();
+  }
   SendResult Send(const Envelope& envelope, const Message& message,
                   Deadline deadline) override;
   bool Idle() override;

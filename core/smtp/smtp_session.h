@@ -114,6 +114,8 @@ class SmtpSession {
   virtual bool encrypted() const = 0;
   // Without TLS: no protocol, no chain.
   virtual const TlsEvidence& evidence() const = 0;
+  // This side's address, as text; empty where the kernel won't say.
+  virtual std::string local_address() const = 0;
 
   // MAIL, RCPT, DATA, message, final dot; pipelined where offered. Refuses
   // before MAIL what the EHLO rules out: SIZE (kMessageTooBig), SMTPUTF8 for a

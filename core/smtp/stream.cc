@@ -5,7 +5,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <string>
 
@@ -102,6 +104,25 @@ Status Stream::Connect(const IpAddress& address, Port port, Deadline deadline,
   }
   if (error != 0) return Error{Reason::kConnectionFailed, ErrorText(error)};
   return {};
+}
+
+std::optional<IpAddress> Stream::LocalAddress() const {
+  sockaddr_storage local{};
+  socklen_t size = sizeof local;
+  auto* const address = reinterpret_cast<sockaddr*>(&local);  // NOLINT
+  if (getsockname(fd_, address, &size) != 0) return std::nullopt;
+  if (local.ss_family == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &local, sizeof v4);
+    std::array<std::uint8_t, 4> bytes{};
+    std::memcpy(bytes.data(), &v4.sin_addr, bytes.size());
+    return IpAddress::V4(bytes);
+  }
+  sockaddr_in6 v6{};
+  std::memcpy(&v6, &local, sizeof v6);
+  std::array<std::uint8_t, 16> bytes{};
+  std::memcpy(bytes.data(), &v6.sin6_addr, bytes.size());
+  return IpAddress::V6(bytes);
 }
 
 Status Stream::StartTls(const TlsClient& client,

@@ -33,6 +33,8 @@ class Stream {
   // else.
   Status Connect(const IpAddress& address, Port port, Deadline deadline,
                  const Cancellation& cancellation);
+  // This side's address; nothing where the kernel won't say.
+  std::optional<IpAddress> LocalAddress() const;
   // The errors of TlsClient::Connect(). Once only.
   Status StartTls(const TlsClient& client, const TlsParameters& parameters,
                   Deadline deadline, const Cancellation& cancellation);

@@ -121,6 +121,7 @@ std::string WriteRecord(const SessionRecord& record) {
        {"cipher", evidence.cipher},
        {"server-name", evidence.server_name},
        {"peer-address", evidence.peer_address},
+       {"local-address", record.local_address},
        {"ptr", evidence.confirmed_ptr ? evidence.confirmed_ptr->str() : ""},
        {"decision", ToString(verdict.decision)},
        {"reason", Describe(verdict.reason).token},
@@ -157,6 +158,7 @@ Result<SessionRecord> ReadRecord(std::string_view text,
   record.evidence.cipher = Text(json, "cipher");
   record.evidence.server_name = Text(json, "server-name");
   record.evidence.peer_address = Text(json, "peer-address");
+  record.local_address = Text(json, "local-address");
   const std::string ptr = Text(json, "ptr");
   if (!ptr.empty()) {
     const Result<Domain> name = Domain::Parse(ptr);

@@ -48,6 +48,9 @@ struct HostPlan {
   std::string protocols{}, ciphers{}, exclude{};
   bool needs_ptr = false;            // the evidence must carry confirmed_ptr
   std::vector<std::string> notes{};  // "weak: …", for explain and the log
+  // Set: the line asks for less than the destination publishes, and how. For
+  // explain and check; see Gate::Survey().
+  std::string weaker{};
   // How long what the sources said may be believed.
   std::chrono::seconds ttl{86'400};
 };

@@ -139,6 +139,21 @@ TEST(CheckProbeTest, AHostThatIsRefusedWhileOthersPassIsAWarning) {
   EXPECT_NE(Find(remarks, "weak-name"), nullptr);
 }
 
+TEST(CheckProbeTest, ALineWeakerThanWhatIsPublishedIsAWarning) {
+  Json probe = Probe({Connection("mx1.d", "pass", "pass")}, "d may");
+  Json plan = probe["plan"];
+  plan.Set("hosts", Json::MakeArray().Add(
+                        Json::MakeObject()
+                            .Set("host", "mx1.d")
+                            .Set("failure", Json())
+                            .Set("refused", Json())
+                            .Set("weaker", "the destination publishes dane")));
+  probe.Set("plan", plan);
+  const auto remarks = CheckProbe(probe, kOptions);
+  EXPECT_EQ(StatusOf(remarks), ExitStatus::kWarning);
+  EXPECT_NE(Find(remarks, "weaker-than-published"), nullptr);
+}
+
 TEST(CheckRowTest, PinsAndExceptionsRemindBeforeAndAfter) {
   PolicyRow row;
   row.key = *PolicyKey::Parse("bank.example");

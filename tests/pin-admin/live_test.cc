@@ -285,6 +285,33 @@ TEST_F(LiveTest, AsksTheServiceAndNotAsRoot) {
   EXPECT_NE(asked.who, 0u);
 }
 
+TEST_F(LiveTest, ExplainShowsWhatIsPublishedAndWarnsOfAWeakerLine) {
+  const std::string answer =
+      R"(ok {"plan":{"recipient":"bank.example","line":"* may","origin":"*",)"
+      R"("hosts":[{"host":"mx.bank.example","failure":null,"refused":null,)"
+      R"("address_security":"secure","records":[{"source":"mta-sts",)"
+      R"("what":"a name of mx.bank.example"}],"published_policies":[)"
+      R"({"type":"tlsa","domain":"mx.bank.example","text":["3 1 1 00ff"],)"
+      R"("mx_patterns":[],"mode":"","id":"","result":"pass","detail":""},)"
+      R"({"type":"sts","domain":"bank.example","text":["version: STSv1"],)"
+      R"("mx_patterns":["*.bank.example"],"mode":"testing","id":"7",)"
+      R"("result":"pass","detail":"fetched 3 h ago"},)"
+      R"({"type":"sts","domain":"hop.example","text":[],"mx_patterns":[],)"
+      R"("mode":"","id":"","result":"sts-policy-fetch-error",)"
+      R"("detail":"404"}],"weaker":"it publishes dane"}]},"verdict":null})";
+  FakeService service(store_.path("query"), answer);
+  const Ran ran = store_.Run({"explain", "bank.example"});
+  EXPECT_EQ(ran.status, 3) << ran.err;
+  for (const char* shown :
+       {"(addresses secure)", "published TLSA of mx.bank.example", "3 1 1 00ff",
+        "published MTA-STS of bank.example, mode testing, id 7, mx "
+        "*.bank.example (fetched 3 h ago)",
+        "hop.example: sts-policy-fetch-error: 404",
+        "nothing depends on it: mta-sts", "weaker: it publishes dane"}) {
+    EXPECT_THAT(ran.out, HasSubstr(shown));
+  }
+}
+
 TEST_F(LiveTest, WhatTheServiceRefusesIsNotComputedHereInstead) {
   FakeService service(store_.path("query"),
                       "error 4.3.2 service-busy: all hands are full");

@@ -117,6 +117,22 @@ TEST(AuditLineTest, ABackupPinThatMatchedIsNoted) {
   EXPECT_EQ(fields->at("note"), "backup pin 'mx 2027'");
 }
 
+TEST(AuditLineTest, SaysWhatIsPublished) {
+  SessionRecord record = Record();
+  PublishedPolicy sts;
+  sts.type = PublishedPolicy::Type::kSts;
+  sts.mode = "testing";
+  PublishedPolicy unfetched = sts;
+  unfetched.result = Reason::kStsPolicyFetchError;
+  record.policies = {PublishedPolicy{}, sts, unfetched};
+  const auto fields = Read(AuditLine(record));
+  ASSERT_TRUE(fields.has_value());
+  EXPECT_EQ(fields->at("published"),
+            "tlsa,sts:testing,sts:sts-policy-fetch-error");
+  record.policies.clear();
+  EXPECT_EQ(Read(AuditLine(record))->count("published"), 0u);
+}
+
 TEST(AuditLineTest, AReplyThatLooksLikeALineOfOursIsJustAValue) {
   SessionRecord record = Record();
   record.reply =

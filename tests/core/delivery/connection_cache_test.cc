@@ -31,6 +31,7 @@ class CountingSession final : public SmtpSession {
   SmtpStatus StartTls(Deadline) override { return std::nullopt; }
   bool encrypted() const override { return false; }
   const TlsEvidence& evidence() const override { return evidence_; }
+  std::string local_address() const override { return {}; }
   SendResult Send(const Envelope&, const Message&, Deadline) override {
     return {};
   }

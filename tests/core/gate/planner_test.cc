@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "core/gate/explain.h"
+#include "core/gate/plan_digest.h"
 #include "tests/testlib/fake_resolver.h"
 #include "tests/testlib/memory_policy_store.h"
 
@@ -56,6 +57,32 @@ class ScriptedSource final : public PolicySource {
     return std::unique_ptr<const BoundSource>(std::make_unique<Bound>());
   }
   bool fails = false;
+};
+
+// Stands for DANE or MTA-STS: says the same of every host.
+class PublishedSource final : public PolicySource {
+ public:
+  class Bound final : public BoundSource {
+   public:
+    explicit Bound(Contribution says) : says_(std::move(says)) {}
+    Contribution ForHost(const HostFacts&, Deadline) const override {
+      return says_;
+    }
+
+   private:
+    Contribution says_;
+  };
+
+  explicit PublishedSource(std::string_view name) : name_(name) {}
+  std::string_view name() const override { return name_; }
+  Result<std::unique_ptr<const BoundSource>> ForDestination(const Destination&,
+                                                            Deadline) override {
+    return std::unique_ptr<const BoundSource>(std::make_unique<Bound>(says));
+  }
+  Contribution says;
+
+ private:
+  std::string_view name_;
 };
 
 class PlannerTest : public testing::Test {
@@ -265,6 +292,67 @@ TEST_F(PlannerTest, AutoIsItsFloorOnlyWhenBothPublishedSourcesAreLeftOut) {
                    Deadline::After(seconds(5)));
   EXPECT_FALSE(Yes(floor).hosts[0].refused);
   EXPECT_EQ(Yes(floor).hosts[0].tls, TlsUse::kRequired);
+}
+
+// What is published is looked at for explain and check, and changes nothing
+// that is required.
+class SurveyTest : public PlannerTest {
+ protected:
+  SurveyTest() {
+    dane_.says.state = Contribution::State::kApplies;
+    dane_.says.verifier = std::make_shared<NamedVerifier>();
+    dane_.says.published = PublishedPolicy{};
+  }
+  HostPlan Look(const std::string& line) {
+    store_.Set(line);
+    Plan plan = std::get<Plan>(
+        planner_.MakePlan(TestDomain("bank.test"),
+                          NextHop::Parse("bank.test").value(), Within()));
+    const std::string digest = plan.digest;
+    planner_.NotePublished(plan, Within());
+    EXPECT_EQ(DigestOf(plan), digest);
+    return plan.hosts.at(0);
+  }
+  static Deadline Within() { return Deadline::After(seconds(5)); }
+
+  PublishedSource dane_{"dane"}, sts_{"mta-sts"};
+  PolicySource* const all_[3] = {&dane_, &sts_, &webpki_};
+  Planner planner_{store_, router_, all_, left_out_, clock_};
+};
+
+TEST_F(SurveyTest, SaysWhereALineIsWeakerThanWhatIsPublished) {
+  for (const char* weak : {"none", "may", "encrypt"}) {
+    SCOPED_TRACE(weak);
+    const HostPlan host = Look("bank.test " + std::string(weak));
+    EXPECT_NE(host.weaker, "");
+    EXPECT_EQ(host.policies.size(), 1u);
+    EXPECT_TRUE(host.verifiers.empty());
+    EXPECT_FALSE(host.published);
+  }
+  for (const char* enough : {"secure", "dane", "auto", "may also=auto"}) {
+    SCOPED_TRACE(enough);
+    const HostPlan host = Look("bank.test " + std::string(enough));
+    EXPECT_EQ(host.weaker, "");
+    EXPECT_EQ(host.policies.size(), 1u);
+  }
+}
+
+TEST_F(SurveyTest, UnusableRecordsStillAskForTls) {
+  dane_.says.state = Contribution::State::kUnusable;
+  EXPECT_NE(Look("bank.test may").weaker, "");
+  EXPECT_EQ(Look("bank.test encrypt").weaker, "");
+}
+
+TEST_F(SurveyTest, WhatCouldNotBeFoundOutIsSaidAndRefusesNothing) {
+  dane_.says = {};
+  dane_.says.state = Contribution::State::kHostFailed;
+  dane_.says.reason = Reason::kDnsLookupFailed;
+  const HostPlan host = Look("bank.test may");
+  EXPECT_NE(host.weaker.find("could not be found out"), std::string::npos);
+  EXPECT_FALSE(host.refused);
+
+  dane_.says = {};
+  EXPECT_EQ(Look("bank.test may").weaker, "");
 }
 
 TEST_F(PlannerTest, TheDigestFollowsWhatDecides) {
