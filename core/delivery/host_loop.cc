@@ -120,8 +120,8 @@ std::vector<RecipientResult> HostLoop::Run() {
   FirstPass();
   if (open() && !candidates_.empty()) DryRunPass();
 
-  const bool bounce =
-      open() && on_fail() == OnFail::kBounce && EveryHostSaidNo();
+  const bool bounce = open() && on_fail() == OnFail::kBounce &&
+                      EveryHostSaidNo() && IsStillSo();
   const RecipientResult rest =
       Conclude(attempts_, bounce ? Outcome::kBounced : Outcome::kDeferred);
   std::vector<RecipientResult> results;
@@ -145,6 +145,15 @@ bool HostLoop::EveryHostSaidNo() const {
   return all_asked_ && !plan_.incomplete && !attempts_.empty() &&
          std::all_of(attempts_.begin(), attempts_.end(),
                      [](const Attempt& attempt) { return attempt.policy_no; });
+}
+
+// Nothing is given up for good over what may have changed meanwhile (RFC 8461
+// section 5.1).
+bool HostLoop::IsStillSo() {
+  const Status confirmed = gate_.Confirm(plan_, deadline_);
+  if (confirmed) return true;
+  attempts_.push_back(FromVerdict(DeferFor(confirmed.error())));
+  return false;
 }
 
 void HostLoop::FirstPass() {
@@ -358,6 +367,7 @@ void HostLoop::Note(const HostPlan& host, const Verdict& verdict) {
   Attempt attempt = FromVerdict(verdict);
   attempt.policy_no = MayBounce(verdict);
   attempts_.push_back(std::move(attempt));
+  if (host.published && IsPolicyNo(verdict)) gate_.NoteRefused(plan_, host);
   if (!host.refused) return;
   // A host that the line alone refuses (mx=, route=) can be had in a dry run.
   const PassOver over = MayPassOver(on_fail(), host, verdict);

@@ -42,6 +42,7 @@ class HostLoop {
   void FirstPass();
   void DryRunPass();
   bool EveryHostSaidNo() const;
+  bool IsStillSo();
   // A host that is refused by its plan, or has no address.
   Verdict RefusedUnasked(const HostPlan& host) const;
   void TryAddress(const HostPlan& host, const IpAddress& address);

@@ -73,6 +73,14 @@ DnsAnswer<std::string> CachedResolver::Txt(const Domain& name,
   return Look(txt_, name.str(), [&] { return behind_.Txt(name, deadline); });
 }
 
+DnsAnswer<std::string> CachedResolver::TxtAfresh(const Domain& name,
+                                                 Deadline deadline) {
+  DnsAnswer<std::string> answer = behind_.TxtAfresh(name, deadline);
+  // What was kept is older than this.
+  if (!answer.failed()) Keep(txt_, name.str(), answer, now_());
+  return answer;
+}
+
 DnsAnswer<TlsaRecord> CachedResolver::Tlsa(Port port, const Domain& base,
                                            Deadline deadline) {
   return Look(tlsa_, std::to_string(port.value) + ' ' + base.str(),

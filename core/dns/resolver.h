@@ -74,6 +74,10 @@ class Resolver {
   virtual DnsAnswer<Domain> Cname(const Domain& name, Deadline deadline) = 0;
   // One string an RR, its character-strings joined.
   virtual DnsAnswer<std::string> Txt(const Domain& name, Deadline deadline) = 0;
+  // The same past every cache of ours. Costs as much as starting anew: for rare
+  // questions on which something final depends.
+  virtual DnsAnswer<std::string> TxtAfresh(const Domain& name,
+                                           Deadline deadline) = 0;
   // At _port._tcp.base.
   virtual DnsAnswer<TlsaRecord> Tlsa(Port port, const Domain& base,
                                      Deadline deadline) = 0;

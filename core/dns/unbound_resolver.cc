@@ -18,12 +18,14 @@ Result<std::unique_ptr<UnboundResolver>> UnboundResolver::Start(
   auto worker = Worker::Start(options);
   if (!worker) return worker.error();
   return std::unique_ptr<UnboundResolver>(
-      new UnboundResolver(std::move(worker).value(), options.question_timeout));
+      new UnboundResolver(std::move(worker).value(), options));
 }
 
 UnboundResolver::UnboundResolver(std::unique_ptr<Worker> worker,
-                                 std::chrono::milliseconds question_timeout)
-    : worker_(std::move(worker)), question_timeout_(question_timeout) {}
+                                 ResolverOptions options)
+    : worker_(std::move(worker)),
+      options_(std::move(options)),
+      question_timeout_(options_.question_timeout) {}
 
 UnboundResolver::~UnboundResolver() = default;
 
@@ -59,6 +61,19 @@ DnsAnswer<std::string> UnboundResolver::Txt(const Domain& name,
                                             Deadline deadline) {
   return ReadTxt(worker_->Ask(Absolute(name), RrType::kTxt,
                               deadline.Within(question_timeout_)));
+}
+
+// libunbound can't be told to forget a name: a context of its own knows none.
+DnsAnswer<std::string> UnboundResolver::TxtAfresh(const Domain& name,
+                                                  Deadline deadline) {
+  auto worker = Worker::Start(options_);
+  if (!worker) {
+    DnsAnswer<std::string> failed;
+    failed.why = worker.error().detail();
+    return failed;
+  }
+  return ReadTxt((*worker)->Ask(Absolute(name), RrType::kTxt,
+                                deadline.Within(question_timeout_)));
 }
 
 DnsAnswer<TlsaRecord> UnboundResolver::Tlsa(Port port, const Domain& base,

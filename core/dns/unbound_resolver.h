@@ -76,15 +76,17 @@ class UnboundResolver final : public Resolver {
   DnsAnswer<Domain> Ptr(const IpAddress& address, Deadline deadline) override;
   DnsAnswer<Domain> Cname(const Domain& name, Deadline deadline) override;
   DnsAnswer<std::string> Txt(const Domain& name, Deadline deadline) override;
+  DnsAnswer<std::string> TxtAfresh(const Domain& name,
+                                   Deadline deadline) override;
   DnsAnswer<TlsaRecord> Tlsa(Port port, const Domain& base,
                              Deadline deadline) override;
 
  private:
   class Worker;
-  UnboundResolver(std::unique_ptr<Worker> worker,
-                  std::chrono::milliseconds question_timeout);
+  UnboundResolver(std::unique_ptr<Worker> worker, ResolverOptions options);
 
   std::unique_ptr<Worker> worker_;
+  const ResolverOptions options_;
   const std::chrono::milliseconds question_timeout_;
 };
 

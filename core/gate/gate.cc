@@ -7,6 +7,7 @@ namespace postern {
 
 Gate::Gate(Parts parts)
     : store_(parts.store),
+      sources_(parts.sources),
       left_out_(std::move(parts.left_out)),
       planner_(parts.store, parts.router, parts.sources, left_out_,
                parts.clock),
@@ -41,6 +42,46 @@ bool Gate::StillHolds(const Plan& plan) {
   } catch (const std::exception&) {
     return false;
   }
+}
+
+Status Gate::Confirm(const Plan& plan, Deadline deadline) {
+  try {
+    return planner_.Confirm(plan, deadline);
+  } catch (const std::exception& e) {
+    return Error{Reason::kInternal, e.what()};
+  }
+}
+
+void Gate::NoteRefused(const Plan& plan, const HostPlan& host) noexcept {
+  try {
+    planner_.NoteRefused(plan, host.facts);
+  } catch (const std::exception&) {
+    // No memory. The next refusal notes it again.
+  }
+}
+
+Status Gate::RefreshPublished(const Domain& domain, Deadline deadline) {
+  bool any = false;
+  for (PolicySource* const source : sources_) {
+    const std::optional<Status> done = source->Refresh(domain, deadline);
+    if (!done) continue;
+    if (!*done) return done->error();
+    any = true;
+  }
+  if (any) return {};
+  return Error{Reason::kVerifierNotBuiltIn,
+               "none of the verifiers in use fetches policies"};
+}
+
+Result<bool> Gate::ForgetPublished(const Domain& domain) {
+  bool any = false;
+  for (PolicySource* const source : sources_) {
+    const std::optional<Result<bool>> done = source->Forget(domain);
+    if (!done) continue;
+    if (!*done) return done->error();
+    any = any || **done;
+  }
+  return any;
 }
 
 Connection Gate::Connect(const Plan& plan, const HostPlan& host,

@@ -55,6 +55,22 @@ class Gate {
   // before anything is sent. Not found out is "no".
   bool StillHolds(const Plan& plan);
 
+  // Before mail is bounced for a policy's "no": everything that is published is
+  // asked for afresh. Success: the plan is still this one.
+  Status Confirm(const Plan& plan, Deadline deadline);
+
+  // A host of `plan` was refused by what the destination publishes: sources
+  // that keep such things look again by themselves. Returns at once.
+  void NoteRefused(const Plan& plan, const HostPlan& host) noexcept;
+
+  // Has every source that fetches published policies fetch that of `domain`
+  // anew. Error: one could not, or none of them fetches anything.
+  Status RefreshPublished(const Domain& domain, Deadline deadline);
+
+  // Has every source forget what it keeps of `domain`. True: one kept
+  // something.
+  Result<bool> ForgetPublished(const Domain& domain);
+
   // Never throws; every failure is in the verdict.
   Connection Connect(const Plan& plan, const HostPlan& host,
                      const IpAddress& address, const ConnectRequest& request,
@@ -70,6 +86,7 @@ class Gate {
 
  private:
   PolicyStore& store_;
+  std::span<PolicySource* const> sources_;
   std::vector<std::string> left_out_;
   Planner planner_;
   Connector connector_;

@@ -49,36 +49,6 @@ void RefuseAll(std::vector<HostPlan>& hosts, const Error& why) {
   }
 }
 
-// The line as it would be if it asked for what is published and nothing else.
-PolicyLine AsPublished(const PolicyLine& line) {
-  PolicyLine asked;
-  asked.key = line.key;
-  asked.level = Level::kAuto;
-  asked.mx = line.mx;
-  return asked;
-}
-
-// How `host` asks for less than `published`, the same host as `auto` has it.
-std::string WeakerThan(const HostPlan& host, const HostPlan& published) {
-  if (host.refused) return {};
-  if (published.refused) {
-    // Where nothing is built in for it, nobody wants to hear of it each time.
-    if (published.refused->reason() == Reason::kVerifierNotBuiltIn) return {};
-    return "what the destination publishes could not be found out: " +
-           published.refused->detail();
-  }
-  if (!published.verifiers.empty() && host.verifiers.empty()) {
-    return "the destination publishes " +
-           std::string(published.verifiers.front()->name()) +
-           ", and the line does not ask for it; also=auto would";
-  }
-  if (published.published && published.tls > host.tls) {
-    return "the destination publishes TLSA records, none of them usable, which "
-           "still asks for TLS; the line does not";
-  }
-  return {};
-}
-
 bool IsDryRun(const PolicyLine& line) {
   return line.on_fail == OnFail::kDeliver ||
          line.on_fail == OnFail::kDeliverClear;
@@ -119,6 +89,7 @@ std::variant<Planner::FoundHosts, RouteFailure> Planner::FindHosts(
     for (HostFacts& host : route.hosts) {
       if (all.route.hosts.size() == kMaxHosts) break;
       all.incomplete = all.incomplete || host.incomplete;
+      host.hop = hops[i];
       all.route.hosts.push_back(std::move(host));
       all.hop.push_back(i);
     }
@@ -237,20 +208,46 @@ Planned Planner::MakePlan(const HostName& recipient, const NextHop& hop,
   return plan;
 }
 
-void Planner::NotePublished(Plan& plan, Deadline deadline) {
-  const PolicyLine& line = plan.destination.policy.line;
-  if (line.level == Level::kAuto || line.also_auto) return;
-  Destination published = plan.destination;
-  published.policy.line = AsPublished(line);
-  for (HostPlan& host : plan.hosts) {
-    if (host.facts.failure) continue;
-    const HostPlan asked = PlanHosts(published, {host.facts}, deadline).front();
-    for (const PublishedPolicy& policy : asked.policies) {
-      const bool known = std::find(host.policies.begin(), host.policies.end(),
-                                   policy) != host.policies.end();
-      if (!known) host.policies.push_back(policy);
+namespace {
+
+// The destination as each line that holds sees it: the domain's, the hops'.
+std::vector<Destination> LinesOf(const Plan& plan) {
+  std::vector<Destination> all{plan.destination};
+  for (const Plan::HopPolicy& held : plan.hop_policies) {
+    all.push_back(
+        {plan.destination.recipient, held.hop, held.policy, /*own_mx=*/false});
+  }
+  return all;
+}
+
+}  // namespace
+
+Status Planner::Confirm(const Plan& plan, Deadline deadline) {
+  for (const Destination& destination : LinesOf(plan)) {
+    for (const HostPlan& host : plan.hosts) {
+      for (PolicySource* const source : sources_) {
+        const Status asked =
+            source->AskAfresh(destination, host.facts, deadline);
+        if (!asked) return asked.error();
+      }
     }
-    host.weaker = WeakerThan(host, asked);
+  }
+  const Planned again =
+      MakePlan(plan.destination.recipient, plan.destination.next_hop, deadline);
+  const Plan* const now = std::get_if<Plan>(&again);
+  if (now == nullptr || now->digest.empty() || now->digest != plan.digest) {
+    return Error{Reason::kPolicyChanged,
+                 "what " + ToString(plan.destination.recipient) +
+                     " asks for is not what it was a moment ago"};
+  }
+  return {};
+}
+
+void Planner::NoteRefused(const Plan& plan, const HostFacts& host) {
+  for (const Destination& destination : LinesOf(plan)) {
+    for (PolicySource* const source : sources_) {
+      source->OnRefused(destination, host);
+    }
   }
 }
 

@@ -37,15 +37,20 @@ class Planner {
   // mail.
   void NotePublished(Plan& plan, Deadline deadline);
 
- private:
-  Result<ServedPolicy> PolicyFor(const HostName& recipient, TimePoint now);
   // True while the lines and pins that `plan` was made from still hold: asked
   // again before anything is sent, because a commit bites at once and an
   // exception may have ended meanwhile.
- public:
   bool StillHolds(const Plan& plan);
 
+  // Success: with everything asked afresh, the plan is still this one (RFC 8461
+  // section 5.1). Error: it has changed, or that could not be found out.
+  Status Confirm(const Plan& plan, Deadline deadline);
+
+  // `host` was refused by what is published. Returns at once.
+  void NoteRefused(const Plan& plan, const HostFacts& host);
+
  private:
+  Result<ServedPolicy> PolicyFor(const HostName& recipient, TimePoint now);
   struct FoundHosts {
     Route route;
     std::vector<std::size_t> hop;  // of each host: its index in the hops asked

@@ -106,6 +106,7 @@ void RequireSource(HostPlan& plan, const PolicyLine& line, Level level,
     case State::kApplies:
       plan.verifiers.push_back(answer.verifier);
       TakeServername(plan, line, answer);
+      if (answer.refused) Refuse(plan, *answer.refused);
       return;
     case State::kTesting:
       plan.recorded.push_back(answer.verifier);
@@ -234,6 +235,7 @@ void RequireStsOrFloor(HostPlan& plan, const PolicyLine& line, Level floor,
       plan.tls = TlsUse::kRequired;
       plan.published = true;
       plan.verifiers.push_back(sts.verifier);
+      if (sts.refused) Refuse(plan, *sts.refused);
       return;
     case State::kHostFailed:
       return RefuseFailed(plan, sts);

@@ -16,7 +16,9 @@
 #include "core/clock/clock.h"
 #include "core/names/domain.h"
 #include "core/names/next_hop.h"
+#include "core/outcome/finding.h"
 #include "core/outcome/published_policy.h"
+#include "core/outcome/result.h"
 #include "core/policy/served_policy.h"
 #include "core/route/host_facts.h"
 #include "core/verify/verifier.h"
@@ -51,6 +53,10 @@ struct Contribution {
   std::string detail;                        // for the log and explain
   // What the destination publishes, where this source looked for that.
   std::optional<PublishedPolicy> published;
+  // kApplies: what is published rules this host out by itself (its name is in
+  // no pattern of the MTA-STS policy). Nothing is connected; `verifier` says
+  // the same of any connection.
+  std::optional<Finding> refused;
   // The SNI that belongs to the requirement, where it isn't the host's own name
   // (RFC 7672 section 8.1). The line's servername= stands before it.
   std::optional<Domain> servername;
@@ -78,6 +84,31 @@ class PolicySource {
   virtual std::string_view name() const = 0;
   virtual Result<std::unique_ptr<const BoundSource>> ForDestination(
       const Destination& destination, Deadline deadline) = 0;
+
+  // Before mail is given up for good: looks past every cache whether what holds
+  // for this host has changed. Success: the answer that a new plan gives is as
+  // new as can be. Error: it could not be found out. Sources that keep nothing
+  // have nothing to do.
+  virtual Status AskAfresh(const Destination& /*destination*/,
+                           const HostFacts& /*host*/, Deadline /*deadline*/) {
+    return {};
+  }
+  // A host was refused by what this destination publishes, which may have
+  // changed unannounced. Returns at once.
+  virtual void OnRefused(const Destination& /*destination*/,
+                         const HostFacts& /*host*/) {}
+  // Gets what `domain` publishes anew, cached or not: an administrator asks.
+  // Nothing for a source that fetches nothing.
+  virtual std::optional<Status> Refresh(const Domain& /*domain*/,
+                                        Deadline /*deadline*/) {
+    return std::nullopt;
+  }
+
+  // Forgets what it keeps of `domain`, for an administrator. True: there was
+  // something. Nothing for a source that keeps nothing.
+  virtual std::optional<Result<bool>> Forget(const Domain& /*domain*/) {
+    return std::nullopt;
+  }
 
  protected:
   PolicySource() = default;

@@ -33,6 +33,8 @@ struct HostFacts {
   // Set: this host can't be used now (no address, lookup failed, bogus). The
   // others still can.
   std::optional<Error> failure{};
+  // The next hop that led here; the planner knows it.
+  std::optional<NextHop> hop{};
 };
 
 }  // namespace postern

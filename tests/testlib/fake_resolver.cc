@@ -145,6 +145,11 @@ DnsAnswer<std::string> FakeResolver::Txt(const Domain& name,
   return Look("TXT", txt_, name.str(), deadline);
 }
 
+DnsAnswer<std::string> FakeResolver::TxtAfresh(const Domain& name,
+                                               Deadline deadline) {
+  return Look("TXT afresh", txt_, name.str(), deadline);
+}
+
 DnsAnswer<TlsaRecord> FakeResolver::Tlsa(Port port, const Domain& base,
                                          Deadline deadline) {
   return Look("TLSA", tlsa_, TlsaName(port, base), deadline);

@@ -95,6 +95,8 @@ class FakeResolver final : public Resolver {
   DnsAnswer<Domain> Ptr(const IpAddress& address, Deadline deadline) override;
   DnsAnswer<Domain> Cname(const Domain& name, Deadline deadline) override;
   DnsAnswer<std::string> Txt(const Domain& name, Deadline deadline) override;
+  DnsAnswer<std::string> TxtAfresh(const Domain& name,
+                                   Deadline deadline) override;
   DnsAnswer<TlsaRecord> Tlsa(Port port, const Domain& base,
                              Deadline deadline) override;
 

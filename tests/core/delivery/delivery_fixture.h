@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "core/delivery/delivery.h"
 #include "tests/testlib/fake_resolver.h"
 #include "tests/testlib/memory_policy_store.h"
@@ -73,8 +75,12 @@ class LeafSource final : public PolicySource {
     return std::unique_ptr<const BoundSource>(std::make_unique<Bound>(
         std::make_shared<LeafVerifier>(good, undecided)));
   }
+  Status AskAfresh(const Destination&, const HostFacts&, Deadline) override {
+    return afresh ? afresh() : Status{};
+  }
   std::vector<DerCertificate> good;
   Error undecided{Reason::kOk, ""};
+  std::function<Status()> afresh;  // before anything bounces
 };
 
 class RecordingSink final : public SessionSink {

@@ -25,6 +25,32 @@ TEST_F(DeliveryTest, BounceOnFailNeedsANoOfEveryHost) {
   EXPECT_EQ(Deliver()[0].outcome, Outcome::kDeferred);
 }
 
+// STS-27
+TEST_F(DeliveryTest, NothingBouncesOverWhatMayHaveChanged) {
+  ScriptedSmtpServer server(Ordinary(Tls(bad_)));
+  Route("secure on-fail=bounce", {&server});
+  source_.afresh = [] {
+    return Error(Reason::kDnsLookupFailed, "_mta-sts.bank.test: SERVFAIL");
+  };
+  const auto unknown = Deliver();
+  EXPECT_EQ(unknown[0].outcome, Outcome::kDeferred);
+  EXPECT_THAT(unknown[0].text, HasSubstr("_mta-sts.bank.test: SERVFAIL"));
+
+  source_.afresh = [&] {
+    Route("secure note=other on-fail=bounce", {&server});
+    return Status{};
+  };
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kDeferred);
+
+  int asked = 0;
+  source_.afresh = [&asked] {
+    ++asked;
+    return Status{};
+  };
+  EXPECT_EQ(Deliver()[0].outcome, Outcome::kBounced);
+  EXPECT_EQ(asked, 1);
+}
+
 TEST_F(DeliveryTest, ADryRunDeliversOverTlsAndRecordsTheFailure) {  // DANE-30
   ScriptedSmtpServer server(Ordinary(Tls(bad_)));
   Route("secure on-fail=deliver", {&server});
