@@ -86,10 +86,10 @@ Status CheckTogether(Settings& settings) {
       door.path = settings.socket_directory + "/" + door.path;
     }
   }
-  if (settings.journal.empty()) {
-    const std::string& state = settings.state_store;
-    settings.journal = state.substr(0, state.rfind('/') + 1) + "journal.db";
-  }
+  const std::string beside =
+      settings.state_store.substr(0, settings.state_store.rfind('/') + 1);
+  if (settings.journal.empty()) settings.journal = beside + "journal.db";
+  if (settings.published.empty()) settings.published = beside + "published.db";
   if (settings.timeouts.total > kMostTotalTimeout) {
     return Invalid("total-timeout: more than 55m; the mail would bounce");
   }

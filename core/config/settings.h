@@ -49,7 +49,7 @@ struct ConnectionSettings {
 };
 
 struct Settings {
-  std::string author_store, snapshot, state_store, journal;
+  std::string author_store, snapshot, state_store, journal, published;
   std::string socket_directory, spool_directory;
   std::string user, group;  // the service's
 

@@ -129,10 +129,12 @@ Status SetConnectionTime(Settings& settings, Values values) {
   return {};
 }
 
-Status SetJournal(Settings& settings, Values values) {
-  settings.journal.clear();
+// Empty: a file beside that of state.
+template <auto kField>
+Status SetPathOrBeside(Settings& settings, Values values) {
+  (settings.*kField).clear();
   if (One(values).empty()) return {};
-  return SetPath<&Settings::journal>(settings, values);
+  return SetPath<kField>(settings, values);
 }
 
 Status SetJournalLimit(Settings& settings, Values values) {
@@ -201,7 +203,12 @@ constexpr std::array kRows{
                 "The delivery journal: what was begun and what was sent; "
                 "without it mail is deferred. Empty: journal.db beside the "
                 "file of state."},
-               SetJournal},
+               SetPathOrBeside<&S::journal>},
+    SettingRow{{"published", "", "PATH",
+                "Policies that destinations publish (MTA-STS), kept for as "
+                "long as they hold. Empty: published.db beside the file of "
+                "state."},
+               SetPathOrBeside<&S::published>},
     SettingRow{{"user", "postern", "USER",
                 "The service runs as this user; pin-admin becomes it before it "
                 "talks to the network."},
@@ -258,7 +265,7 @@ constexpr std::array kRows{
                 "Deliveries at a time through door-pipe. Not below the MTA's "
                 "process limit for the transport."},
                SetCountOf<&S::worker_threads>},
-    SettingRow{{"verifiers", "pin webpki", "NAMES",
+    SettingRow{{"verifiers", POSTERN_VERIFIERS, "NAMES",
                 "The verifiers in use, in the order in which they are asked; "
                 "'pin-admin plugins' lists them. A level that needs another "
                 "defers."},
@@ -291,9 +298,11 @@ constexpr std::array kRows{
     SettingRow{{"own-addresses", "", "ADDRESSES",
                 "Addresses of this host that its interfaces don't show (NAT)."},
                SetParsed<&S::own_addresses, IpAddress>},
-    SettingRow{{"probe-private-addresses", "no", "yes|no",
-                "Whether probes may go to private and loopback addresses."},
-               SetSwitch<&S::probe_private_addresses>},
+    SettingRow{
+        {"probe-private-addresses", "no", "yes|no",
+         "Whether probes, and fetching MTA-STS policies, may go to private "
+         "and loopback addresses."},
+        SetSwitch<&S::probe_private_addresses>},
     SettingRow{{"host-connections", "20", "NUMBER",
                 "At most so many connections at once to one address of a host. "
                 "A delivery beyond that waits as long as connect-timeout, then "
