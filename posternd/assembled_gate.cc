@@ -98,7 +98,7 @@ AssembledGate::AssembledGate(const Settings& settings,
       router_(cached_, random_, std::move(own)) {}
 
 Result<std::unique_ptr<AssembledGate>> AssembledGate::Make(
-    const Settings& settings, const Clock& clock) {
+    const Settings& settings, const Clock& clock, ResidentParts resident) {
   const Status plugins = CheckPlugins(settings.verifiers, settings.leave_out);
   if (!plugins) return plugins.error();
   const Result<Domain> helo = HeloName(settings);
@@ -110,10 +110,19 @@ Result<std::unique_ptr<AssembledGate>> AssembledGate::Make(
   auto resolver = UnboundResolver::Start(*options);
   if (!resolver) return resolver.error();
 
+  const AddressFilter addresses(own->addresses,
+                                settings.probe_private_addresses);
   std::unique_ptr<AssembledGate> made(
       new AssembledGate(settings, *std::move(resolver), *std::move(own)));
-  auto sources = MakeSources(settings.verifiers, settings.leave_out,
-                             {settings.trust_directory, made->cached_, clock});
+  if (!resident.published) {
+    resident.published = std::make_shared<MemoryPublishedCache>();
+  }
+  const bool is_resident = static_cast<bool>(resident.warn);
+  auto sources =
+      MakeSources(settings.verifiers, settings.leave_out,
+                  {settings.trust_directory, made->cached_, clock,
+                   made->random_, std::move(resident.published), addresses,
+                   is_resident, std::move(resident.warn)});
   if (!sources) return sources.error();
   made->sources_ = *std::move(sources);
   for (const auto& source : made->sources_) {

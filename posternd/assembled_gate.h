@@ -5,7 +5,9 @@
 // computes by itself) both make theirs here, so both plan alike.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "core/clock/clock.h"
@@ -15,6 +17,7 @@
 #include "core/gate/gate.h"
 #include "core/outcome/result.h"
 #include "core/policy/policy_source.h"
+#include "core/policy/published_cache.h"
 #include "core/route/router.h"
 #include "core/store/snapshot.h"
 #include "core/tls/tls_client.h"
@@ -24,14 +27,23 @@ namespace postern {
 // The resolver as postern.conf has it.
 Result<ResolverOptions> ResolverOptionsFrom(const Settings& settings);
 
+// What the service has and a program that only asks has not.
+struct ResidentParts {
+  // Where published policies are kept; null: in memory, for this process.
+  std::shared_ptr<PublishedCache> published;
+  // Set: policies are renewed in the background, and this hears of trouble.
+  std::function<void(std::string_view)> warn;
+};
+
 // Thread-safe once made.
 class AssembledGate {
  public:
   // `clock` must outlive it. Fails where the configuration names what can't be
   // had: a verifier that is not built in, a resolver that does not start, no
   // name to say in EHLO. A missing snapshot is found at the first question.
-  static Result<std::unique_ptr<AssembledGate>> Make(const Settings& settings,
-                                                     const Clock& clock);
+  static Result<std::unique_ptr<AssembledGate>> Make(
+      const Settings& settings, const Clock& clock,
+      ResidentParts resident = {});
   AssembledGate(const AssembledGate&) = delete;
   AssembledGate& operator=(const AssembledGate&) = delete;
 

@@ -52,6 +52,7 @@ std::vector<std::string> NeedingRestart(const Settings& old,
   note(old.observation_retention != now.observation_retention,
        "observation-retention");
   note(old.journal != now.journal, "journal");
+  note(old.published != now.published, "published");
   note(old.journal_retention != now.journal_retention, "journal-retention");
   note(old.journal_limit != now.journal_limit, "journal-limit");
   note(old.user != now.user, "user");
@@ -98,7 +99,8 @@ Status Daemon::Start() {
   CheckDescriptors(*settings);
   OpenStateStore(*settings);
   OpenJournal(*settings);
-  auto engine = Engine::Make(*settings, {*sink_, *journal_, clock_, controls_});
+  OpenPublished(*settings);
+  auto engine = MakeEngine(*settings);
   if (!engine) return engine.error();
   engine_ = *std::move(engine);
   if (engine_->store().Generation().empty()) {
@@ -166,6 +168,21 @@ void Daemon::OpenJournal(const Settings& settings) {
   options.warn = [this](std::string_view text) { log_.Error(text); };
   journal_ = std::make_unique<JournalStore>(std::move(options), clock_);
   (void)journal_->Check();  // it says by itself what is wrong
+}
+
+// Without it no published policy can be told from none: what asks for one
+// waits.
+void Daemon::OpenPublished(const Settings& settings) {
+  published_ = std::make_shared<PublishedStore>(
+      settings.published, [this](std::string_view text) { log_.Error(text); });
+  (void)published_->Check();  // it says by itself what is wrong
+}
+
+Result<std::shared_ptr<const Engine>> Daemon::MakeEngine(
+    const Settings& settings) {
+  return Engine::Make(settings,
+                      {*sink_, *journal_, clock_, controls_, published_,
+                       [this](std::string_view text) { log_.Warning(text); }});
 }
 
 Result<std::vector<Door>> Daemon::OpenDoors(const Settings& settings) {
@@ -299,7 +316,7 @@ Result<std::vector<std::string>> Daemon::Reload() {
   const Result<Settings> settings =
       LoadSettings(options_.config, options_.missing, options_.overrides);
   if (!settings) return settings.error();
-  auto made = Engine::Make(*settings, {*sink_, *journal_, clock_, controls_});
+  auto made = MakeEngine(*settings);
   if (!made) return made.error();
   std::vector<std::pair<std::string, std::vector<uid_t>>> users;
   const std::vector<DoorStatus> open = service_->Doors();

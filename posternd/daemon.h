@@ -18,6 +18,7 @@
 #include "core/service/listening_socket.h"
 #include "core/service/service.h"
 #include "core/store/delivery_journal.h"
+#include "core/store/published_store.h"
 #include "core/store/state_store.h"
 #include "posternd/engine.h"
 #include "posternd/query_door.h"
@@ -60,6 +61,8 @@ class Daemon {
   void CheckDescriptors(const Settings& settings) const;
   void OpenStateStore(const Settings& settings);
   void OpenJournal(const Settings& settings);
+  void OpenPublished(const Settings& settings);
+  Result<std::shared_ptr<const Engine>> MakeEngine(const Settings& settings);
   Result<std::vector<std::string>> Reload();
   bool Stop();
 
@@ -80,6 +83,7 @@ class Daemon {
 
   std::unique_ptr<StateStore> state_;
   std::unique_ptr<JournalStore> journal_;
+  std::shared_ptr<PublishedStore> published_;
   SyslogSink syslog_sink_;
   std::unique_ptr<FanOutSink> sink_;
   std::atomic<std::uint64_t> delivered_{0}, deferred_{0}, bounced_{0};

@@ -58,7 +58,8 @@ Engine::Engine(const Settings& settings, std::unique_ptr<AssembledGate> gate,
 
 Result<std::shared_ptr<const Engine>> Engine::Make(const Settings& settings,
                                                    Surroundings around) {
-  auto gate = AssembledGate::Make(settings, around.clock);
+  auto gate = AssembledGate::Make(settings, around.clock,
+                                  {around.published, around.warn});
   if (!gate) return gate.error();
   const Result<Domain> own_name = HeloName(settings);
   if (!own_name) return own_name.error();

@@ -29,6 +29,8 @@ class Engine {
     DeliveryJournal& journal;
     const Clock& clock;
     const ServiceControls& controls;
+    std::shared_ptr<PublishedCache> published;
+    std::function<void(std::string_view)> warn;
   };
 
   static Result<std::shared_ptr<const Engine>> Make(const Settings& settings,

@@ -12,6 +12,8 @@ namespace {
 // Planning asks DNS only; a probe may wait for many silent hosts.
 constexpr std::chrono::seconds kExplainBudget{60};
 constexpr std::chrono::minutes kProbeBudget{5};
+// The lookup and the whole fetch.
+constexpr std::chrono::seconds kRefreshBudget{90};
 
 Error Invalid(std::string what) {
   return Error{Reason::kRequestInvalid, std::move(what)};
@@ -20,6 +22,13 @@ Error Invalid(std::string what) {
 Status CheckNoFields(const Request& request) {
   if (request.fields.empty()) return {};
   return Invalid("'" + request.verb + "' takes no fields");
+}
+
+Result<Domain> OnlyDomain(const Request& request) {
+  if (request.fields.size() != 1 || request.fields[0].first != "domain") {
+    return Invalid("'" + request.verb + "' takes domain= and nothing else");
+  }
+  return Domain::Parse(request.fields[0].second);
 }
 
 Cancellation CancellationOf(const Call& call) {
@@ -59,6 +68,8 @@ Reply QueryDoor::Handle(const Call& call) const {
   const Request& request = call.request;
   if (request.verb == "explain") return Explain(call);
   if (request.verb == "probe") return Probe(call);
+  if (request.verb == "sts-refresh") return RefreshPublished(call);
+  if (request.verb == "sts-purge") return ForgetPublished(call);
   const Status bare = CheckNoFields(request);
   if (!bare) return ErrorReply(bare.error());
   if (request.verb == "ping") return {"ok", "{\"alive\":true}"};
@@ -67,7 +78,7 @@ Reply QueryDoor::Handle(const Call& call) const {
   if (request.verb == "reload") return Reload(call);
   return ErrorReply(Invalid("unknown verb " + Quoted(request.verb) +
                             "; there are ping version status explain probe "
-                            "reload"));
+                            "reload sts-refresh sts-purge"));
 }
 
 Reply QueryDoor::Explain(const Call& call) const {
@@ -106,6 +117,31 @@ Reply QueryDoor::Reload(const Call& call) const {
                                     {"unchanged", *unchanged}};
   return {"ok", json.dump(-1, ' ', true,
                           nlohmann::ordered_json::error_handler_t::replace)};
+}
+
+// Who may ask at all may have a policy looked for: it is public, and fetched at
+// most once at a time.
+Reply QueryDoor::RefreshPublished(const Call& call) const {
+  const Result<Domain> domain = OnlyDomain(call.request);
+  if (!domain) return ErrorReply(domain.error());
+  const Status done =
+      gate_.RefreshPublished(*domain, Deadline::After(kRefreshBudget));
+  if (!done) return ErrorReply(done.error());
+  return {"ok", "{\"refreshed\":true}"};
+}
+
+// To forget is to trust the next lookup: for administrators only.
+Reply QueryDoor::ForgetPublished(const Call& call) const {
+  const Result<Domain> domain = OnlyDomain(call.request);
+  if (!domain) return ErrorReply(domain.error());
+  if (!controls_.may_control(call.peer)) {
+    return ErrorReply(
+        {Reason::kClientNotAllowed,
+         "uid " + std::to_string(call.peer.uid) + " may not purge policies"});
+  }
+  const Result<bool> done = gate_.ForgetPublished(*domain);
+  if (!done) return ErrorReply(done.error());
+  return {"ok", *done ? "{\"purged\":true}" : "{\"purged\":false}"};
 }
 
 }  // namespace postern

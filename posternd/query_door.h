@@ -41,6 +41,8 @@ class QueryDoor {
   Reply Explain(const Call& call) const;
   Reply Probe(const Call& call) const;
   Reply Reload(const Call& call) const;
+  Reply RefreshPublished(const Call& call) const;
+  Reply ForgetPublished(const Call& call) const;
 
   Gate& gate_;
   const ServiceControls& controls_;

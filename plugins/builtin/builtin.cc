@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#ifdef POSTERN_WITH_MTA_STS
+#include "plugins/mta_sts/mta_sts_source.h"
+#endif
 #include "plugins/pin/pin_source.h"
 #include "plugins/webpki/webpki_source.h"
 
@@ -21,6 +24,17 @@ std::string ListNames() {
   }
   return names;
 }
+
+#ifdef POSTERN_WITH_MTA_STS
+std::unique_ptr<PolicySource> MakeMtaSts(const PluginParts& parts) {
+  return MakeMtaStsSource(
+      {parts.trust_directory, parts.resolver, parts.clock, parts.random,
+       parts.published,
+       MakeHttpsFetcher({parts.trust_directory, parts.addresses},
+                        parts.resolver, parts.clock),
+       parts.warn, parts.resident});
+}
+#endif
 
 const PluginInfo* Find(std::string_view name) {
   const auto plugins = BuiltInPlugins();
@@ -56,6 +70,12 @@ Status CheckLeftOut(std::span<const std::string> names,
 
 std::span<const PluginInfo> BuiltInPlugins() {
   static const std::array plugins{
+#ifdef POSTERN_WITH_MTA_STS
+      PluginInfo{"mta-sts",
+                 "holds hosts to the MTA-STS policy that the destination "
+                 "publishes",
+                 "sts auto", MakeMtaSts},
+#endif
       PluginInfo{"pin", "compares the server's key or certificate with pins",
                  "fingerprint",
                  [](const PluginParts&) { return MakePinSource(); }},

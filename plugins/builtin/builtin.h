@@ -17,14 +17,25 @@
 #include "core/dns/resolver.h"
 #include "core/outcome/result.h"
 #include "core/policy/policy_source.h"
+#include "core/policy/published_cache.h"
+#include "core/route/address_filter.h"
 
 namespace postern {
 
-// What plugins are made from. Borrowed; outlives them.
+// What plugins are made from. References are borrowed and outlive them.
 struct PluginParts {
   std::string trust_directory;  // hashed, as c_rehash(1) makes it
   Resolver& resolver;
   const Clock& clock;
+  Random& random;
+  // What published policies are kept in; shared by all who outlive a reload.
+  std::shared_ptr<PublishedCache> published;
+  // Where the names of strangers may lead.
+  AddressFilter addresses;
+  // For the service: renew in the background, and whom to tell what an
+  // administrator wants to know. For programs that only ask: neither.
+  bool resident = false;
+  std::function<void(std::string_view)> warn;
 };
 
 struct PluginInfo {

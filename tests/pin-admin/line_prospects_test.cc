@@ -29,11 +29,16 @@ TEST_F(LineProspectsTest, ALineThatNothingCanSatisfyYetIsKeptAndSaidSo) {
   } cases[] = {
       {{"a.example", "dane"}, "verifier dane"},
       {{"a.example", "dane-only"}, "verifier dane"},
-      {{"a.example", "sts"}, "verifier mta-sts"},
+      {{"a.example", "sts", "--set", "verifiers=pin webpki"},
+       "verifier mta-sts"},
       {{"a.example", "auto"}, "verifier dane"},
       {{"a.example", "may", "also=auto"}, "verifier dane"},
-      {{"a.example", "auto", "--set", "leave-out=dane"}, "verifier mta-sts"},
-      {{"a.example", "auto", "--set", "leave-out=dane mta-sts"}, nullptr},
+      {{"a.example", "auto", "--set", "leave-out=dane", "--set",
+        "verifiers=pin webpki"},
+       "verifier mta-sts"},
+      {{"a.example", "auto", "--set", "leave-out=dane mta-sts", "--set",
+        "verifiers=pin webpki"},
+       nullptr},
       {{"a.example", "auto", "floor=secure", "--set", "verifiers=pin", "--set",
         "leave-out=dane mta-sts"},
        "verifier webpki"},
@@ -73,8 +78,10 @@ TEST_F(LineProspectsTest, ALineThatNothingCanSatisfyYetIsKeptAndSaidSo) {
     }
     EXPECT_EQ(store_.Run({"policy", "show", c.words[0]}).status, 0);
   }
-  const Json json =
-      store_.Run({"policy", "set", "b.example", "sts", "--json"}).json();
+  const Json json = store_
+                        .Run({"policy", "set", "b.example", "sts", "--json",
+                              "--set", "verifiers=pin webpki"})
+                        .json();
   EXPECT_EQ(*json["status"].integer(), 3);
   EXPECT_TRUE(*json["in_force"].boolean());
   EXPECT_EQ(json["warnings"].size(), 1u);
@@ -84,9 +91,11 @@ TEST_F(LineProspectsTest, ApplyWarnsOfWhatItMakesWait) {
   store_.Run({"policy", "set", "old.example", "dane"});
   const std::string file =
       store_.Write("policy.txt", "* may\nold.example dane\nnew.example sts\n");
-  const Ran dry = store_.Run({"policy", "apply", file, "--dry-run"});
+  const Ran dry = store_.Run(
+      {"policy", "apply", file, "--dry-run", "--set", "verifiers=pin webpki"});
   EXPECT_EQ(dry.status, 3) << dry.err;
-  const Ran ran = store_.Run({"policy", "apply", file, "--yes"});
+  const Ran ran = store_.Run(
+      {"policy", "apply", file, "--yes", "--set", "verifiers=pin webpki"});
   EXPECT_EQ(ran.status, 3) << ran.err;
   EXPECT_THAT(ran.err, HasSubstr("'new.example sts' will wait"));
   EXPECT_THAT(ran.err, Not(HasSubstr("old.example")));
