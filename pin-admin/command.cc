@@ -164,6 +164,9 @@ std::vector<Command> AllCommands() {
         ExportCommands(), ImportCommands(), PinCommands(), UpgradeCommands(),
         AnchorCommands(), ExplainCommands(), ProbeCommands(), CheckCommands(),
         DoctorCommands(), VerifyCommands(), RecordCommands(),
+#ifdef POSTERN_WITH_MTA_STS
+        StsCommands(),
+#endif
         ConfigCommands()}) {
     all.insert(all.end(), family.begin(), family.end());
   }

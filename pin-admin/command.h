@@ -51,6 +51,9 @@ std::vector<Command> CheckCommands();
 std::vector<Command> DoctorCommands();
 std::vector<Command> VerifyCommands();
 std::vector<Command> RecordCommands();
+#ifdef POSTERN_WITH_MTA_STS
+std::vector<Command> StsCommands();
+#endif
 std::vector<Command> ConfigCommands();
 std::vector<Command> AllCommands();
 
