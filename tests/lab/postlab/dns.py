@@ -8,7 +8,9 @@ that does not exist (SERVFAIL).
 """
 
 import os
+import signal
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -37,6 +39,7 @@ class Tree:
         self.records: dict[str, set[str]] = {zone: set() for zone in ZONES}
         self.anchor = directory / "root.key"
         self.processes: list[subprocess.Popen] = []
+        self._lock = threading.Lock()
 
     def zone_of(self, name: str) -> str:
         name = name.rstrip(".")
@@ -59,6 +62,21 @@ class Tree:
         if ":" in ip:
             return
         self.add(".".join(reversed(ip.split("."))) + ".in-addr.arpa", "PTR", f"{host}.")
+
+    def text(self, name: str, value: str) -> None:
+        """A TXT record that nobody keeps for long: tests change it."""
+        self.records[self.zone_of(name)].add(f'{name}. 1 IN TXT "{value}"')
+
+    def change_text(self, name: str, value: str) -> None:
+        """Instead of the one there is; `value` may be empty: none. Insecure zones only."""
+        zone = self.zone_of(name)
+        with self._lock:
+            self.records[zone] = {r for r in self.records[zone]
+                                  if not r.startswith(f"{name}. 1 IN TXT ")}
+            if value:
+                self.text(name, value)
+            self._write_zone(zone, {})
+            self.nsd.send_signal(signal.SIGHUP)
 
     def start(self) -> None:
         self._sign()
@@ -130,7 +148,7 @@ class Tree:
             f"  zonelistfile: \"{self.directory}/zone.list\"\n  xfrdir: \"{self.directory}\"\n"
             f"  server-count: 1\n  rrl-ratelimit: 0\nremote-control:\n  control-enable: no\n"
             + zones, encoding="ascii")
-        self._spawn("nsd", "-d", "-c", str(config))
+        self.nsd = self._spawn("nsd", "-d", "-c", str(config))
 
     def _start_unbound(self) -> None:
         config = self.directory / "unbound.conf"

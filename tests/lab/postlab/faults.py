@@ -226,6 +226,21 @@ def resolver_dead(scene):
 
 
 _CUT = b"delivered 2.0.0 taken"  # without the line's end
+def killed_with_a_policy(scene):
+    """kill -9; then neither record nor policy host: what was held holds, or nothing does."""
+    domain, hosts = scene.fault.domain, scene.lab.world.policy_hosts
+    service = scene.own_service()
+    service.start()
+    fetched = service.ask(f"sts-refresh domain={domain}")
+    service.stop(signal.SIGKILL)
+    hosts.change(domain, status=404)
+    scene.lab.world.tree.change_text(f"_mta-sts.{domain}", "")
+    yield
+    service.start()
+    asked = hosts.requests(domain)
+    return [] if fetched.startswith("ok ") and asked == 1 else [fetched, f"{asked} requests"]
+
+
 PIPE_FAULTS = [
     Fault("20a", "no socket", no_socket),
     Fault("20b", "nobody listens", nobody_listens),
@@ -301,6 +316,8 @@ SERVICE_FAULTS = [
           expect=Expect(seen="message")),
     Fault("20-s16", "delivery journal not writable", snapshot_faults.journal_read_only,
           expect=Expect("deferred", reason="journal-unavailable")),
+    Fault("27-s1", "posternd killed with an MTA-STS policy in its cache", killed_with_a_policy,
+          domain="row27-kill.plain.test"),
 ]
 
 

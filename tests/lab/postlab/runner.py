@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import (adapters, clean_root, faults, judge, kills, local_mail, logs, messages, pins,
-               report, reuse, several, space, stops)
+               policy_hosts, report, reuse, several, space, stops)
 from . import scenarios as scenario_file
 from .product import Admin, Service, Syslog, install, install_packages, settings
 from .world import World
@@ -90,10 +90,12 @@ class Lab:
         got = self.world.sender.wait_attempt(queue_id, attempt, PATIENCE)
         found = judge.problems(self.world, receivers, before, mail, got, scenario.expect)
         found += self._audited(queue_id, scenario.expect)
+        found += policy_hosts.problems(self, scenario, scenario.expect)
         found += self._ask(scenario, scenario.ask, queue_id)
         for step in scenario.steps:
             for action in step.do:
-                pins.do(self, scenario, action)
+                if not policy_hosts.do(self, scenario, action):
+                    pins.do(self, scenario, action)
             before = judge.baseline(self.world, receivers)
             if step.again:
                 attempt += 1
@@ -104,6 +106,7 @@ class Lab:
             got = self.world.sender.wait_attempt(queue_id, attempt, PATIENCE)
             found += judge.problems(self.world, receivers, before, mail, got, step.expect)
             found += self._audited(queue_id, step.expect)
+            found += policy_hosts.problems(self, scenario, step.expect)
             found += self._ask(scenario, step.ask, queue_id)
         return found, f"{got.result} {got.status}"
 

@@ -9,6 +9,8 @@ import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from .policy_hosts import PolicyHost
+
 FILE = Path(__file__).resolve().parent.parent / "scenarios.toml"
 
 
@@ -52,6 +54,7 @@ class Expect:
     seen: str = ""
     by: str = ""                   # the only host that got the message
     sni: str = ""                  # what the client asked for (scripted servers)
+    fetched: int = -1              # requests to the policy host so far; -1: any number
 
 
 @dataclass
@@ -82,6 +85,7 @@ class Scenario:
     receivers: list = field(default_factory=list)
     at: str = ""                                 # use this host, defined elsewhere
     zone: str = ""                               # "dead": nothing is published
+    sts: PolicyHost | None = None                # what it publishes for MTA-STS
     hop: str = ""                                # the MTA's routing overridden
     records: list | None = None                  # instead of the MX records
     sender: str = "sender@sender.test"
@@ -146,6 +150,8 @@ def _scenario(table: dict) -> Scenario:
         for s in table.pop("step", [])]
     made = _build(Scenario, table, where)
     made.domain = made.domain or f"row{made.id}.test"
+    if made.sts is not None:
+        made.sts = _build(PolicyHost, _filled(made.sts, made.domain), where)
     made.recipient = made.recipient or f"to-{made.id}"
     if raw_receivers is None:
         raw_receivers = [] if made.at or made.zone else [{}]
@@ -156,6 +162,15 @@ def _scenario(table: dict) -> Scenario:
     if any(r.ipv6 and not r.scripted for r in made.receivers):
         raise ScenarioError(f"{where}: only the scripted server has IPv6")
     return made
+
+
+def _filled(value, domain: str):
+    """{domain} in every text of a table."""
+    if isinstance(value, dict):
+        return {key: _filled(item, domain) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, domain) for item in value]
+    return value.replace("{domain}", domain) if isinstance(value, str) else value
 
 
 def fill(text: str, scenario: "Scenario") -> str:

@@ -9,6 +9,7 @@ from . import space
 from .adapters import make
 from .dns import Tree
 from .pki import Pki
+from .policy_hosts import PolicyHosts
 from .receivers import Receivers
 
 
@@ -22,20 +23,22 @@ class World:
         self.tree = Tree(home / "dns")
         receivers = [r for s in self.scenarios for r in s.receivers]
         self.receivers = Receivers(home / "receivers", receivers, self.pki)
+        self.policy_hosts = PolicyHosts(home / "policy-hosts", self.scenarios, self.pki)
         self.sender = make(adapter)(home, transport, self.scenarios, self.pki.roots_file)
 
     def start(self, say=lambda text: None) -> None:
         self._publish()
         say("signing zones, making certificates, starting mail servers")
-        with ThreadPoolExecutor(3) as pool:
+        with ThreadPoolExecutor(4) as pool:
             parts = [pool.submit(self.tree.start), pool.submit(self.receivers.start),
-                     pool.submit(self.sender.start)]
+                     pool.submit(self.sender.start), pool.submit(self.policy_hosts.start)]
             for part in parts:
                 part.result()
 
     def _publish(self) -> None:
         """Every scenario's MX, address and PTR records, and this host's own."""
         self.tree.address("mta.sender.test", space.SENDER_IP)
+        self.policy_hosts.publish(self.tree)
         for scenario in self.scenarios:
             for record in scenario.records or []:
                 name, kind, value = scenario_file.fill(record, scenario).split(" ", 2)
