@@ -23,7 +23,8 @@ constexpr std::array kScripts{
     " failures INTEGER NOT NULL, failed_at INTEGER NOT NULL,"
     " failed_id TEXT NOT NULL, failure TEXT NOT NULL, detail TEXT NOT NULL,"
     " PRIMARY KEY(source,domain)) WITHOUT ROWID;"
-    "CREATE INDEX published_refresh ON published(source,refresh_at);"};
+    "CREATE INDEX published_refresh ON published(source,refresh_at);"
+    "CREATE INDEX published_expires ON published(source,expires_at);"};
 
 constexpr ServiceSchema kSchema{"a store of published policies (published.db)",
                                 0x506f5075,  // "PoPu"
