@@ -86,6 +86,15 @@ TEST_F(QueryDoorTest, OnlyWhoMayControlReloads) {
   EXPECT_THAT(Ask({"reload", {}}).rest, HasSubstr("no such option"));
 }
 
+// Here no source publishes or keeps anything.
+TEST_F(QueryDoorTest, OnlyWhoMayControlPurges) {
+  const Request purge{"sts-purge", {{"domain", "a.test"}}};
+  EXPECT_EQ(Ask(purge).rest, "{\"purged\":false}");
+  EXPECT_THAT(Ask(purge, 1000).rest, HasSubstr("client-not-allowed"));
+  EXPECT_THAT(Ask({"sts-refresh", {{"domain", "a.test"}}}, 1000).rest,
+              HasSubstr("none of the verifiers"));
+}
+
 TEST_F(QueryDoorTest, RefusesEveryOtherRequest) {
   const Request cases[] = {
       {"deliver", {}},
@@ -98,6 +107,9 @@ TEST_F(QueryDoorTest, RefusesEveryOtherRequest) {
       {"explain", {{"domain", "a.test"}, {"nexthop", "a b"}}},
       {"explain", {{"domain", "a.test"}, {"host", "b.test"}}},
       {"probe", {{"domain", "a.test"}, {"nexthop", ""}}},
+      {"sts-refresh", {}},
+      {"sts-refresh", {{"domain", "[192.0.2.1]"}}},
+      {"sts-purge", {{"domain", "a.test"}, {"all", "yes"}}},
   };
   for (const Request& request : cases) {
     SCOPED_TRACE(*FormatRequest(request));
