@@ -38,6 +38,7 @@ const std::string& Certificate::key_description() const {
 }
 const std::string& Certificate::serial() const { return details_->serial; }
 int Certificate::key_bits() const { return details_->key_bits; }
+const std::string& Certificate::spki() const { return details_->spki; }
 bool Certificate::self_issued() const { return details_->self_issued; }
 
 Result<std::string> Certificate::Fingerprint(DigestAlgorithm algorithm) const {

@@ -51,6 +51,8 @@ class Certificate {
   const std::string& key_description() const;
   const std::string& serial() const;
   int key_bits() const;
+  // SubjectPublicKeyInfo, DER.
+  const std::string& spki() const;
 
   // Subject and issuer are the same name (RFC 5280 section 3.2).
   bool self_issued() const;

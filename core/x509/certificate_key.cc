@@ -29,35 +29,42 @@ constexpr std::array kCurves{
     std::pair{NID_brainpoolP512r1, "brainpoolP512r1"},
 };
 
-void ReadRsaKey(const EVP_PKEY* key, CertificateDetails* details) {
-  details->key_description = "RSA " + std::to_string(details->key_bits);
+KeyFacts OfRsa(const EVP_PKEY* key, int bits) {
+  KeyFacts facts;
+  facts.bits = bits;
+  facts.description = "RSA " + std::to_string(bits);
   BIGNUM* raw = nullptr;
   EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &raw);
   const BignumPtr exponent(raw);
-  if (details->key_bits < kMinRsaBits) {
-    details->weakness = "its RSA key has " + std::to_string(details->key_bits) +
-                        " bits, fewer than 2048";
-  } else if (details->key_bits > kMaxRsaBits) {
-    details->AddDefect("its RSA key has more than 8192 bits");
-    details->key_unfit = true;
+  if (bits < kMinRsaBits) {
+    facts.weakness =
+        "its RSA key has " + std::to_string(bits) + " bits, fewer than 2048";
+  } else if (bits > kMaxRsaBits) {
+    facts.defect = "its RSA key has more than 8192 bits";
+    facts.unfit = true;
   }
   if (!exponent || BN_num_bits(exponent.get()) > kMaxRsaExponentBits) {
-    details->AddDefect("its RSA key has an exponent of more than 64 bits");
-    details->key_unfit = true;
+    if (facts.defect.empty()) {
+      facts.defect = "its RSA key has an exponent of more than 64 bits";
+    }
+    facts.unfit = true;
   }
+  return facts;
 }
 
-void ReadEcKey(const EVP_PKEY* key, CertificateDetails* details) {
+KeyFacts OfEc(const EVP_PKEY* key, int bits) {
+  KeyFacts facts;
+  facts.bits = bits;
   int is_explicit = 0;
   if (EVP_PKEY_get_int_param(key,
                              OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
                              &is_explicit) == 1 &&
       is_explicit != 0) {
     // RFC 5480 section 2.1.1.
-    details->key_description = "EC, explicit parameters";
-    details->AddDefect("its key spells out its curve instead of naming it");
-    details->key_unfit = true;
-    return;
+    facts.description = "EC, explicit parameters";
+    facts.defect = "its key spells out its curve instead of naming it";
+    facts.unfit = true;
+    return facts;
   }
   std::array<char, 80> name{};
   std::size_t length = 0;
@@ -66,43 +73,24 @@ void ReadEcKey(const EVP_PKEY* key, CertificateDetails* details) {
   const int nid = named ? OBJ_txt2nid(name.data()) : NID_undef;
   for (const auto& [curve, text] : kCurves) {
     if (curve != nid) continue;
-    details->key_description = std::string("EC ") + text;
-    return;
+    facts.description = std::string("EC ") + text;
+    return facts;
   }
-  details->key_description =
-      std::string("EC ") + (named ? name.data() : "unknown");
-  details->weakness = "its key lies on the curve " +
-                      (named ? std::string(name.data()) : "unknown") +
-                      ", which is not accepted";
-  details->key_unfit = true;
+  facts.description = std::string("EC ") + (named ? name.data() : "unknown");
+  facts.weakness = "its key lies on the curve " +
+                   (named ? std::string(name.data()) : "unknown") +
+                   ", which is not accepted";
+  facts.unfit = true;
+  return facts;
 }
 
 void ReadKey(CertificateDetails* details) {
-  const EVP_PKEY* key = X509_get0_pubkey(details->x509.get());
-  if (key == nullptr) {
-    details->key_description = "unknown";
-    details->AddDefect("its public key can't be read: " + TakeOpenSslErrors());
-    details->key_unfit = true;
-    return;
-  }
-  details->key_bits = EVP_PKEY_get_bits(key);
-  switch (EVP_PKEY_get_base_id(key)) {
-    case EVP_PKEY_RSA:
-    case EVP_PKEY_RSA_PSS:
-      return ReadRsaKey(key, details);
-    case EVP_PKEY_EC:
-      return ReadEcKey(key, details);
-    case EVP_PKEY_ED25519:
-      details->key_description = "Ed25519";
-      return;
-    case EVP_PKEY_ED448:
-      details->key_description = "Ed448";
-      return;
-    default:
-      details->key_description = "unknown";
-      details->weakness = "its key is of a kind that is not accepted";
-      details->key_unfit = true;
-  }
+  KeyFacts facts = ReadKeyFacts(X509_get0_pubkey(details->x509.get()));
+  details->key_description = std::move(facts.description);
+  details->key_bits = facts.bits;
+  details->weakness = std::move(facts.weakness);
+  details->key_unfit = facts.unfit;
+  if (!facts.defect.empty()) details->AddDefect(std::move(facts.defect));
 }
 
 void ReadSignature(CertificateDetails* details) {
@@ -135,6 +123,34 @@ void ReadSignature(CertificateDetails* details) {
 }
 
 }  // namespace
+
+KeyFacts ReadKeyFacts(const EVP_PKEY* key) {
+  KeyFacts facts;
+  facts.description = "unknown";
+  if (key == nullptr) {
+    facts.defect = "its public key can't be read: " + TakeOpenSslErrors();
+    facts.unfit = true;
+    return facts;
+  }
+  facts.bits = EVP_PKEY_get_bits(key);
+  switch (EVP_PKEY_get_base_id(key)) {
+    case EVP_PKEY_RSA:
+    case EVP_PKEY_RSA_PSS:
+      return OfRsa(key, facts.bits);
+    case EVP_PKEY_EC:
+      return OfEc(key, facts.bits);
+    case EVP_PKEY_ED25519:
+      facts.description = "Ed25519";
+      return facts;
+    case EVP_PKEY_ED448:
+      facts.description = "Ed448";
+      return facts;
+    default:
+      facts.weakness = "its key is of a kind that is not accepted";
+      facts.unfit = true;
+      return facts;
+  }
+}
 
 void ReadKeyAndSignature(CertificateDetails* details) {
   ReadKey(details);

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "core/outcome/result.h"
 #include "core/x509/certificate_details.h"
@@ -17,6 +18,15 @@ Result<std::shared_ptr<const CertificateDetails>> ParseDetails(
 // The extensions of `details->x509` into `details`; what breaks RFC 5280 goes
 // into `defect`.
 void ReadExtensions(CertificateDetails* details);
+
+// What a public key is called, and whether it is strong enough; see the members
+// of CertificateDetails. Null: a key that OpenSSL can't read.
+struct KeyFacts {
+  std::string description, weakness, defect;
+  int bits = 0;
+  bool unfit = false;
+};
+KeyFacts ReadKeyFacts(const EVP_PKEY* key);
 
 // The key and the signature's algorithm: description, strength.
 void ReadKeyAndSignature(CertificateDetails* details);

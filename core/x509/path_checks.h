@@ -29,8 +29,9 @@ struct PathBudget {
   std::size_t name_comparisons = 100'000;  // with name constraints
 };
 
-// What is wrong with a path from leaf to anchor as a whole: lengths, name
-// constraints, policies, revocation. Signatures have been checked.
+// What is wrong with a path as a whole, from the leaf to an anchor or to what a
+// bare key signed: lengths, name constraints, policies, revocation. Signatures
+// have been checked.
 std::vector<PathFault> CheckPath(const std::vector<Certificate>& path,
                                  const PathRequest& request,
                                  PathBudget& budget);

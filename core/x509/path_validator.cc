@@ -42,7 +42,8 @@ class PathSearch {
 
   PathResult Run() {
     const Certificate& leaf = request_.chain.front();
-    const bool trusted = request_.trust->Contains(leaf);
+    const bool trusted =
+        request_.trust != nullptr && request_.trust->Contains(leaf);
     Faults faults = CheckCertificate(
         leaf, trusted ? PathRole::kTrustedLeaf : PathRole::kLeaf, 0,
         request_.at);
@@ -139,8 +140,12 @@ class PathSearch {
     const Certificate certificate = path_.back();
     bool extended = false;
     bool named = false;
-    for (const Certificate& anchor : request_.trust->FindIssuers(certificate)) {
+    for (const Certificate& anchor : Anchors(certificate)) {
       TryIssuer(anchor, PathRole::kAnchor, faults, &named, &extended);
+      if (stopped()) return;
+    }
+    for (const PublicKey& key : request_.keys) {
+      TryKey(key, faults, &extended);
       if (stopped()) return;
     }
     for (const Certificate& candidate : Candidates(certificate)) {
@@ -185,6 +190,28 @@ class PathSearch {
       Consider(more);
     }
     path_.pop_back();
+  }
+
+  std::vector<Certificate> Anchors(const Certificate& certificate) const {
+    if (request_.trust == nullptr) return {};
+    return request_.trust->FindIssuers(certificate);
+  }
+
+  // A key has no name, so only its signature tells.
+  void TryKey(const PublicKey& key, const Faults& faults, bool* extended) {
+    switch (budget_.signatures.Check(path_.back(), key)) {
+      case SignatureChecker::Answer::kGood:
+        break;
+      case SignatureChecker::Answer::kBad:
+      case SignatureChecker::Answer::kUnfitKey:
+        return;
+      case SignatureChecker::Answer::kTooMany:
+        exhausted_ = true;
+        return;
+    }
+    *extended = true;
+    Complete(faults);
+    if (accepted_) result_.key = key;
   }
 
   // No way on from the last certificate.
@@ -246,8 +273,10 @@ int Gravity(Reason reason) {
 
 PathResult ValidatePath(const PathRequest& request) {
   std::optional<PathFault> fault;
-  if (request.trust == nullptr) {
+  if (request.trust == nullptr && request.keys.empty()) {
     fault = PathFault{Reason::kTrustStoreUnavailable, 0, "no trust store"};
+  } else if (!request.keys.empty() && request.crls != nullptr) {
+    fault = PathFault{Reason::kInternal, 0, "keys and revocation lists"};
   } else if (request.chain.empty()) {
     fault = PathFault{Reason::kCertificateMissing, 0, "no certificate"};
   } else if (request.chain.size() > kMaxChainCertificates) {
@@ -286,7 +315,9 @@ Finding ToFinding(const PathResult& result) {
     return Finding::Undecided(
         Error(Reason::kInternal, "a path without certificates"));
   }
-  std::string detail = "trusted by " + result.path.back().subject();
+  std::string detail =
+      "trusted by " + (result.key ? "a key (" + result.key->description() + ")"
+                                  : result.path.back().subject());
   if (result.name.matched) detail += ", " + result.name.detail;
   Finding finding = Finding::Satisfied(std::move(detail));
   return result.name.weak ? std::move(finding).Noteworthy() : finding;

@@ -24,6 +24,7 @@
 #include "core/x509/certificate.h"
 #include "core/x509/crl_set.h"
 #include "core/x509/name_match.h"
+#include "core/x509/public_key.h"
 #include "core/x509/trust_store.h"
 
 namespace postern {
@@ -31,7 +32,12 @@ namespace postern {
 // Borrows everything for the call.
 struct PathRequest {
   std::span<const Certificate> chain;  // as sent, leaf first; at least one
-  const TrustStore* trust = nullptr;   // never null
+  // Null only where `keys` are given.
+  const TrustStore* trust = nullptr;
+  // Authorities of which there is a key and no certificate: a path may also end
+  // at a certificate that one of them signed (RFC 7671 section 5.2.3). Not
+  // together with `crls`.
+  std::span<const PublicKey> keys = {};
   // Every certificate below the anchor must then be on a usable list.
   const CrlSet* crls = nullptr;
   // What the leaf must name; null: names are not looked at.
@@ -51,8 +57,10 @@ struct PathFault {
 struct PathResult {
   std::optional<PathFault> fault;  // nothing: the path holds
   std::vector<Certificate> path;   // leaf to anchor, where it holds
-  NameMatch name;                  // where names were asked for and it holds
-  int signatures = 0;              // checked on the way
+  // The path ends below one of the request's keys, which signed path.back().
+  std::optional<PublicKey> key;
+  NameMatch name;      // where names were asked for and it holds
+  int signatures = 0;  // checked on the way
 
   bool accepted() const { return !fault.has_value(); }
 };

@@ -8,15 +8,26 @@ SignatureChecker::Answer SignatureChecker::Check(const Certificate& certificate,
                                                  const Certificate& issuer) {
   const CertificateDetails& by = issuer.details();
   if (by.key_unfit) return Answer::kUnfitKey;
-  const auto key = std::pair(&certificate.details(), by.spki);
-  const auto known = seen_.find(key);
+  return Check(certificate, by.spki, X509_get0_pubkey(by.x509.get()));
+}
+
+SignatureChecker::Answer SignatureChecker::Check(const Certificate& certificate,
+                                                 const PublicKey& key) {
+  if (key.unfit()) return Answer::kUnfitKey;
+  return Check(certificate, key.der(), key.get());
+}
+
+SignatureChecker::Answer SignatureChecker::Check(const Certificate& certificate,
+                                                 const std::string& spki,
+                                                 EVP_PKEY* key) {
+  const auto pair = std::pair(&certificate.details(), spki);
+  const auto known = seen_.find(pair);
   if (known != seen_.end()) return known->second ? Answer::kGood : Answer::kBad;
   if (left_ <= 0) return Answer::kTooMany;
   --left_;
-  const bool good = X509_verify(certificate.details().x509.get(),
-                                X509_get0_pubkey(by.x509.get())) == 1;
+  const bool good = X509_verify(certificate.details().x509.get(), key) == 1;
   if (!good) TakeOpenSslErrors();
-  seen_.emplace(key, good);
+  seen_.emplace(pair, good);
   return good ? Answer::kGood : Answer::kBad;
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/x509/certificate.h"
 #include "core/x509/openssl_ptr.h"
+#include "core/x509/public_key.h"
 
 namespace postern {
 
@@ -26,11 +27,15 @@ class SignatureChecker {
   };
   // Whether the key of `issuer` signed `certificate`.
   Answer Check(const Certificate& certificate, const Certificate& issuer);
+  Answer Check(const Certificate& certificate, const PublicKey& key);
   Answer Check(X509_CRL* crl, const Certificate& issuer);
 
   int count() const { return limit_ - left_; }
 
  private:
+  Answer Check(const Certificate& certificate, const std::string& spki,
+               EVP_PKEY* key);
+
   int left_;
   int limit_;
   // By certificate and the issuer's SubjectPublicKeyInfo: certificates of one
