@@ -5,6 +5,7 @@
 
 #include "core/gate/plan_digest.h"
 #include "core/policy/combine.h"
+#include "core/policy/configured_mx.h"
 #include "core/policy/route_rule.h"
 
 namespace postern {
@@ -116,7 +117,8 @@ std::vector<HostPlan> Planner::PlanHosts(const Destination& destination,
   }
 
   std::vector<HostPlan> plans;
-  for (const HostFacts& facts : hosts) {
+  for (const HostFacts& found : hosts) {
+    const HostFacts facts = UnderLine(destination.policy.line, found);
     std::vector<Contribution> contributions;
     for (const Bound& source : bound) {
       Contribution contribution;

@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "core/policy/configured_mx.h"
+
 namespace postern {
 namespace {
 
@@ -303,27 +305,13 @@ void Require(HostPlan& plan, const PolicyLine& line, const Answers& answers) {
   }
 }
 
-bool AllowsHost(const PolicyLine& line, const HostName& host) {
-  const auto* name = std::get_if<Domain>(&host);
-  if (name == nullptr) return false;
-  return std::any_of(line.mx.begin(), line.mx.end(),
-                     [name](const ReferenceIdentity& allowed) {
-                       return allowed.below() ? name->IsBelow(allowed.domain())
-                                              : *name == allowed.domain();
-                     });
-}
-
 // What rules the host out before any source is asked.
 void CheckHost(HostPlan& plan, const PolicyLine& line) {
-  HostFacts& facts = plan.facts;
+  const HostFacts& facts = plan.facts;
   if (facts.failure) Refuse(plan, Finding::Undecided(*facts.failure));
-  if (!line.mx.empty()) {
-    if (AllowsHost(line, facts.host)) {
-      facts.mx = Security::kSecure;
-    } else {
-      Refuse(plan, Finding::Violated(Reason::kMxNotAllowed,
-                                     ToString(facts.host) + " is not in mx="));
-    }
+  if (!AllowsMxHost(line, facts.host)) {
+    Refuse(plan, Finding::Violated(Reason::kMxNotAllowed,
+                                   ToString(facts.host) + " is not in mx="));
   }
   if (facts.mx == Security::kBogus || facts.address == Security::kBogus) {
     RefuseUndecided(plan, Reason::kDnssecInvalid,
@@ -340,7 +328,7 @@ std::optional<Domain> ServerName(const PolicyLine& line, const HostName& host) {
 }
 
 HostPlan StartPlan(const PolicyLine& line, const HostFacts& host) {
-  return {.facts = host,
+  return {.facts = UnderLine(line, host),
           .refused = std::nullopt,
           .tls = TlsUse::kRequired,
           .wrapper = line.wrapper,

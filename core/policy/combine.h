@@ -19,7 +19,8 @@ namespace postern {
 // "nothing published", so with both left out `auto` is its floor.
 //
 // A refused plan carries its requirements all the same, for explain and for a
-// dry run. Where the line has mx=, an allowed host's facts.mx becomes kSecure.
+// dry run. Its facts are those UnderLine(): the contributions have to be about
+// them.
 HostPlan Combine(const PolicyLine& line, const HostFacts& host,
                  std::span<const Contribution> contributions);
 

@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "core/policy/configured_mx.h"
+
 namespace postern {
 namespace {
 
@@ -31,7 +33,7 @@ void AddHost(std::vector<ReferenceIdentity>& names, const PolicyLine& line,
   auto name = NameOf(host.host);
   if (!name) return;
   ReferenceIdentity identity = ReferenceIdentity::Exact(*std::move(name));
-  const bool secure = host.mx == Security::kSecure || !line.mx.empty();
+  const bool secure = UnderLine(line, host).mx == Security::kSecure;
   Add(names, secure ? identity : identity.AsWeak());
 }
 
@@ -55,13 +57,11 @@ std::vector<ReferenceIdentity> HostedNames(const PolicyLine& line,
   return names;
 }
 
-// What `nexthop` stands for. With route=, the MTA may still say "the domain's
-// own MX" while the mail goes by the route, so the route is asked first: the
-// one that names the host, else those that are domains, any of which may have
-// led here.
-std::vector<Domain> NextHopNames(const PolicyLine& line,
-                                 const Destination& destination,
-                                 const HostFacts& host) {
+}  // namespace
+
+std::vector<Domain> NextHopDomains(const PolicyLine& line,
+                                   const Destination& destination,
+                                   const HostFacts& host) {
   std::vector<Domain> names;
   const auto add = [&names](const std::optional<Domain>& name) {
     if (name) names.push_back(*name);
@@ -83,8 +83,6 @@ std::vector<Domain> NextHopNames(const PolicyLine& line,
   return names;
 }
 
-}  // namespace
-
 ReferenceNames ReferenceIdentitiesFor(const PolicyLine& line,
                                       const Destination& destination,
                                       const HostFacts& host) {
@@ -93,7 +91,7 @@ ReferenceNames ReferenceIdentitiesFor(const PolicyLine& line,
     result.names = HostedNames(line, destination, host);
     return result;
   }
-  const std::vector<Domain> hops = NextHopNames(line, destination, host);
+  const std::vector<Domain> hops = NextHopDomains(line, destination, host);
   for (const MatchItem& item : MatchRule(line)) {
     if (const auto* name = std::get_if<ReferenceIdentity>(&item)) {
       Add(result.names, *name);

@@ -23,6 +23,15 @@ struct ReferenceNames {
   bool ptr = false;
 };
 
+// What `nexthop` stands for on one host: the recipient domain by its own MX,
+// else the host or domain that route= (or, without it, the MTA) names. With
+// route=, the MTA may still say "the domain's own MX" while the mail goes by
+// the route, so the route is asked first: the one that names the host, else
+// those that are domains, any of which may have led here. Addresses yield none.
+std::vector<Domain> NextHopDomains(const PolicyLine& line,
+                                   const Destination& destination,
+                                   const HostFacts& host);
+
 // For LocalLevel(line) `verify`, `secure`, `hosted` and `fingerprint` (`ca`
 // pins); empty at the others.
 //   hostname     the host's name; weak unless its MX record was secure or the

@@ -42,21 +42,27 @@ class ScriptedSource final : public PolicySource {
  public:
   class Bound final : public BoundSource {
    public:
-    Contribution ForHost(const HostFacts&, Deadline) const override {
+    explicit Bound(std::vector<Security>* seen) : seen_(seen) {}
+    Contribution ForHost(const HostFacts& host, Deadline) const override {
+      seen_->push_back(host.mx);
       Contribution contribution;
       contribution.state = Contribution::State::kApplies;
       contribution.verifier = std::make_shared<NamedVerifier>();
       return contribution;
     }
+
+   private:
+    std::vector<Security>* seen_;
   };
 
   std::string_view name() const override { return "webpki"; }
   Result<std::unique_ptr<const BoundSource>> ForDestination(const Destination&,
                                                             Deadline) override {
     if (fails) return Error(Reason::kTrustStoreUnavailable, "gone");
-    return std::unique_ptr<const BoundSource>(std::make_unique<Bound>());
+    return std::unique_ptr<const BoundSource>(std::make_unique<Bound>(&seen));
   }
   bool fails = false;
+  std::vector<Security> seen;  // of each host asked for, how its MX was found
 };
 
 // Stands for DANE or MTA-STS: says the same of every host.
@@ -129,6 +135,16 @@ TEST_F(PlannerTest, PlansEveryHostInOrderWithTheLineThatHolds) {
   EXPECT_EQ(plan.hosts[0].verifiers.size(), 1u);
   EXPECT_EQ(plan.destination.policy.line.level, Level::kSecure);
   EXPECT_TRUE(plan.destination.own_mx);
+}
+
+// A source has to know it as well: DANE rests on it.
+TEST_F(PlannerTest, AHostListedInMxCountsAsSecurelyFound) {
+  store_.Set("bank.test secure mx=mx1.bank.test");
+  const Planned planned = Make("bank.test", "bank.test");
+  EXPECT_EQ(webpki_.seen,
+            (std::vector<Security>{Security::kSecure, Security::kInsecure}));
+  EXPECT_EQ(Yes(planned).hosts[0].facts.mx, Security::kSecure);
+  EXPECT_EQ(Yes(planned).hosts[1].refused->reason(), Reason::kMxNotAllowed);
 }
 
 TEST_F(PlannerTest, AStoreThatCannotBeReadDefers) {
