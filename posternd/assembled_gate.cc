@@ -118,11 +118,11 @@ Result<std::unique_ptr<AssembledGate>> AssembledGate::Make(
     resident.published = std::make_shared<MemoryPublishedCache>();
   }
   const bool is_resident = static_cast<bool>(resident.warn);
-  auto sources =
-      MakeSources(settings.verifiers, settings.leave_out,
-                  {settings.trust_directory, made->cached_, clock,
-                   made->random_, std::move(resident.published), addresses,
-                   is_resident, std::move(resident.warn)});
+  auto sources = MakeSources(
+      settings.verifiers, settings.leave_out,
+      {settings.trust_directory, made->cached_, clock, settings.tlsa_digests,
+       made->random_, std::move(resident.published), addresses, is_resident,
+       std::move(resident.warn)});
   if (!sources) return sources.error();
   made->sources_ = *std::move(sources);
   for (const auto& source : made->sources_) {

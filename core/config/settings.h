@@ -53,8 +53,9 @@ struct Settings {
   std::string socket_directory, spool_directory;
   std::string user, group;  // the service's
 
-  std::vector<std::string> verifiers;  // in order
-  std::vector<std::string> leave_out;  // published sources
+  std::vector<std::string> verifiers;     // in order
+  std::vector<std::string> leave_out;     // published sources
+  std::vector<std::string> tlsa_digests;  // strongest first
 
   std::string trust_directory;
   std::vector<std::string> dns_forwarders;  // "192.0.2.1", "192.0.2.1@5353"

@@ -274,6 +274,11 @@ constexpr std::array kRows{
                 "Published sources that auto does without: dane, mta-sts. With "
                 "both left out, auto is its floor."},
                SetWords<&S::leave_out>},
+    SettingRow{{"tlsa-digests", "sha512 sha256", "NAMES",
+                "The digests that TLSA records may use, strongest first: of "
+                "several, only the strongest that is published counts. sha256 "
+                "has to be among them."},
+               SetWords<&S::tlsa_digests>},
     SettingRow{{"trust-directory", "/etc/ssl/certs", "PATH",
                 "The trusted authorities: a hashed directory."},
                SetPath<&S::trust_directory>},

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#ifdef POSTERN_WITH_DANE
+#include "plugins/dane/dane_source.h"
+#endif
 #ifdef POSTERN_WITH_MTA_STS
 #include "plugins/mta_sts/mta_sts_source.h"
 #endif
@@ -11,6 +14,8 @@
 
 namespace postern {
 namespace {
+
+using Made = Result<std::unique_ptr<PolicySource>>;
 
 // Published sources that configuration may leave out by name, built in or not:
 // an administrator says once that `auto` means its floor here.
@@ -70,6 +75,15 @@ Status CheckLeftOut(std::span<const std::string> names,
 
 std::span<const PluginInfo> BuiltInPlugins() {
   static const std::array plugins{
+#ifdef POSTERN_WITH_DANE
+      PluginInfo{"dane", "compares the server's key or certificate with TLSA",
+                 "dane dane-only auto",
+                 [](const PluginParts& parts) -> Made {
+                   auto digests = ParseTlsaDigests(parts.tlsa_digests);
+                   if (!digests) return digests.error();
+                   return MakeDaneSource(parts.resolver, *std::move(digests));
+                 }},
+#endif
 #ifdef POSTERN_WITH_MTA_STS
       PluginInfo{"mta-sts",
                  "holds hosts to the MTA-STS policy that the destination "
@@ -78,11 +92,11 @@ std::span<const PluginInfo> BuiltInPlugins() {
 #endif
       PluginInfo{"pin", "compares the server's key or certificate with pins",
                  "fingerprint",
-                 [](const PluginParts&) { return MakePinSource(); }},
+                 [](const PluginParts&) -> Made { return MakePinSource(); }},
       PluginInfo{"webpki",
                  "builds a path to a trusted authority and compares names",
                  "verify secure hosted",
-                 [](const PluginParts& parts) {
+                 [](const PluginParts& parts) -> Made {
                    return MakeWebpkiSource(parts.trust_directory);
                  }},
   };
@@ -116,7 +130,9 @@ Result<std::vector<std::unique_ptr<PolicySource>>> MakeSources(
   }
   std::vector<std::unique_ptr<PolicySource>> sources;
   for (const std::string& name : names) {
-    sources.push_back(Find(name)->make(parts));
+    auto source = Find(name)->make(parts);
+    if (!source) return source.error();
+    sources.push_back(*std::move(source));
   }
   return sources;
 }

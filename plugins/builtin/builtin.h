@@ -27,6 +27,7 @@ struct PluginParts {
   std::string trust_directory;  // hashed, as c_rehash(1) makes it
   Resolver& resolver;
   const Clock& clock;
+  std::vector<std::string> tlsa_digests;  // strongest first
   Random& random;
   // What published policies are kept in; shared by all who outlive a reload.
   std::shared_ptr<PublishedCache> published;
@@ -43,7 +44,8 @@ struct PluginInfo {
   std::string_view what;  // one sentence
   // The levels that need it, for people.
   std::string_view levels;
-  std::function<std::unique_ptr<PolicySource>(const PluginParts&)> make;
+  // Error: what configuration says of it can't be used.
+  std::function<Result<std::unique_ptr<PolicySource>>(const PluginParts&)> make;
 };
 
 std::span<const PluginInfo> BuiltInPlugins();

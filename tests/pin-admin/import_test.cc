@@ -136,7 +136,8 @@ TEST_F(ImportTest, WarnsOfWhatItMakesWait) {
   store_.Run({"policy", "set", "old.example", "dane"});
   const std::string file =
       store_.Write("tls_policy", "old.example dane\nnew.example dane-only\n");
-  const Ran ran = store_.Run({"policy", "import", "postfix", file, "--yes"});
+  const Ran ran = store_.Run({"policy", "import", "postfix", file, "--yes",
+                              "--set", "verifiers=pin webpki"});
   EXPECT_EQ(ran.status, 3) << ran.err;
   EXPECT_THAT(ran.err, HasSubstr("'new.example dane-only' will wait"));
   EXPECT_THAT(ran.err, Not(HasSubstr("old.example")));

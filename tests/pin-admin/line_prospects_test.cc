@@ -15,6 +15,9 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
+// No published source is switched on.
+constexpr const char* kLocalOnly = "verifiers=pin webpki";
+
 class LineProspectsTest : public testing::Test {
  protected:
   void SetUp() override { store_.Good({"init"}); }
@@ -27,17 +30,17 @@ TEST_F(LineProspectsTest, ALineThatNothingCanSatisfyYetIsKeptAndSaidSo) {
     std::vector<std::string> words;  // behind "policy set"
     const char* said;                // nothing: no warning
   } cases[] = {
-      {{"a.example", "dane"}, "verifier dane"},
-      {{"a.example", "dane-only"}, "verifier dane"},
-      {{"a.example", "sts", "--set", "verifiers=pin webpki"},
+      {{"a.example", "dane"}, nullptr},
+      {{"a.example", "dane-only"}, nullptr},
+      {{"a.example", "dane", "--set", kLocalOnly}, "verifier dane"},
+      {{"a.example", "dane-only", "--set", kLocalOnly}, "verifier dane"},
+      {{"a.example", "sts", "--set", kLocalOnly}, "verifier mta-sts"},
+      {{"a.example", "auto", "--set", kLocalOnly}, "verifier dane"},
+      {{"a.example", "may", "also=auto", "--set", kLocalOnly}, "verifier dane"},
+      {{"a.example", "auto", "--set", kLocalOnly, "--set", "leave-out=dane"},
        "verifier mta-sts"},
-      {{"a.example", "auto"}, "verifier dane"},
-      {{"a.example", "may", "also=auto"}, "verifier dane"},
-      {{"a.example", "auto", "--set", "leave-out=dane", "--set",
-        "verifiers=pin webpki"},
-       "verifier mta-sts"},
-      {{"a.example", "auto", "--set", "leave-out=dane mta-sts", "--set",
-        "verifiers=pin webpki"},
+      {{"a.example", "auto", "--set", kLocalOnly, "--set",
+        "leave-out=dane mta-sts"},
        nullptr},
       {{"a.example", "auto", "floor=secure", "--set", "verifiers=pin", "--set",
         "leave-out=dane mta-sts"},
@@ -79,8 +82,8 @@ TEST_F(LineProspectsTest, ALineThatNothingCanSatisfyYetIsKeptAndSaidSo) {
     EXPECT_EQ(store_.Run({"policy", "show", c.words[0]}).status, 0);
   }
   const Json json = store_
-                        .Run({"policy", "set", "b.example", "sts", "--json",
-                              "--set", "verifiers=pin webpki"})
+                        .Run({"policy", "set", "b.example", "sts", "--set",
+                              kLocalOnly, "--json"})
                         .json();
   EXPECT_EQ(*json["status"].integer(), 3);
   EXPECT_TRUE(*json["in_force"].boolean());
@@ -88,24 +91,28 @@ TEST_F(LineProspectsTest, ALineThatNothingCanSatisfyYetIsKeptAndSaidSo) {
 }
 
 TEST_F(LineProspectsTest, ApplyWarnsOfWhatItMakesWait) {
-  store_.Run({"policy", "set", "old.example", "dane"});
+  store_.Run({"policy", "set", "old.example", "dane", "--set", kLocalOnly});
   const std::string file =
       store_.Write("policy.txt", "* may\nold.example dane\nnew.example sts\n");
-  const Ran dry = store_.Run(
-      {"policy", "apply", file, "--dry-run", "--set", "verifiers=pin webpki"});
+  const Ran dry =
+      store_.Run({"policy", "apply", file, "--dry-run", "--set", kLocalOnly});
   EXPECT_EQ(dry.status, 3) << dry.err;
-  const Ran ran = store_.Run(
-      {"policy", "apply", file, "--yes", "--set", "verifiers=pin webpki"});
+  const Ran ran =
+      store_.Run({"policy", "apply", file, "--yes", "--set", kLocalOnly});
   EXPECT_EQ(ran.status, 3) << ran.err;
   EXPECT_THAT(ran.err, HasSubstr("'new.example sts' will wait"));
   EXPECT_THAT(ran.err, Not(HasSubstr("old.example")));
-  store_.Good({"policy", "apply", file, "--yes"});
+  store_.Good({"policy", "apply", file, "--yes", "--set", kLocalOnly});
 }
 
 TEST_F(LineProspectsTest, CheckRemindsOfALineThatNoProbeWouldShowToWait) {
   store_.Good({"check", "--no-mta"});
-  EXPECT_EQ(store_.Run({"policy", "set", ".a.example", "dane"}).status, 3);
-  const Ran ran = store_.Run({"check", "--no-mta", "--json"});
+  EXPECT_EQ(
+      store_.Run({"policy", "set", ".a.example", "dane", "--set", kLocalOnly})
+          .status,
+      3);
+  const Ran ran =
+      store_.Run({"check", "--no-mta", "--json", "--set", kLocalOnly});
   EXPECT_EQ(ran.status, 3) << ran.err;
   const Json remarks = ran.json()["store"];
   ASSERT_EQ(remarks.size(), 1u);

@@ -37,7 +37,10 @@ TEST(SettingsTest, AnEmptyFileMeansTheDefaults) {
   const Settings settings = Parsed("");
   EXPECT_EQ(settings.author_store, "/var/lib/postern/private/author.db");
   EXPECT_EQ(settings.snapshot, "/var/lib/postern/policy.db");
+  // What is built in, the web PKI last.
   EXPECT_EQ(settings.verifiers.back(), "webpki");
+  EXPECT_EQ(settings.tlsa_digests,
+            (std::vector<std::string>{"sha512", "sha256"}));
   EXPECT_EQ(settings.published, "/var/lib/postern/state/published.db");
   EXPECT_TRUE(settings.leave_out.empty());
   EXPECT_EQ(settings.timeouts.total, seconds(3000));

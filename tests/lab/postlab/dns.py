@@ -4,11 +4,12 @@ nsd serves the tree on one loopback address; unbound, on another, validates and
 forwards for whoever asks (the senders' libc, posternd). Hosts choose where they
 live by their name: `x.test` is secure, `x.plain.test` is insecure (delegated
 without a DS), `x.bogus.test` fails validation, `x.dead.test` is served from a file
-that does not exist (SERVFAIL).
+that does not exist (SERVFAIL), `x.silent.test` by a server that never answers.
 """
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -16,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .space import AUTHORITY_IP, NETWORK, RESOLVER_IP
+
+SILENT_IP = "127.0.0.55"
 
 REVERSE = ".".join(reversed(NETWORK.split("/")[0].split(".")[:2])) + ".in-addr.arpa"
 SIGNED = (".", "test", "bogus.test", REVERSE)
@@ -40,6 +43,7 @@ class Tree:
         self.anchor = directory / "root.key"
         self.processes: list[subprocess.Popen] = []
         self._lock = threading.Lock()
+        self.mute: list[socket.socket] = []
 
     def zone_of(self, name: str) -> str:
         name = name.rstrip(".")
@@ -77,6 +81,14 @@ class Tree:
                 self.text(name, value)
             self._write_zone(zone, {})
             self.nsd.send_signal(signal.SIGHUP)
+    def silent(self, zone: str) -> None:
+        """Delegates `zone` to a server that takes questions and answers none."""
+        self.records["test"] |= {f"{zone}. 60 IN NS ns.{zone}.",
+                                 f"ns.{zone}. 60 IN A {SILENT_IP}"}
+        self.mute = [socket.socket(socket.AF_INET, kind)
+                     for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)]
+        for one in self.mute:
+            one.bind((SILENT_IP, 53))
 
     def start(self) -> None:
         self._sign()

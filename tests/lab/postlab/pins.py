@@ -15,15 +15,16 @@ def _certificate(lab, scenario, of: str):
     if of == "appended":
         return pki.pinned(name.host)[1]
     if of == "backup":
-        return _backup(lab, scenario).leaf
+        return backup(lab.world, scenario).leaf
     if of == "other":
         return pki.pinned(f"other.{name.host}")[1]
     raise ValueError(f"scenario {scenario.id}: pin of {of!r}")
 
 
-def _backup(lab, scenario) -> Chain:
+def backup(world, scenario) -> Chain:
+    """What the scenario's first receiver will present after its next change of keys."""
     receiver = scenario.receivers[0]
-    return lab.world.pki.chain(receiver.cert, receiver.names, receiver.name + "-backup")
+    return world.pki.chain(receiver.cert, receiver.names, receiver.name + "-backup")
 
 
 def add(lab, scenario, pin: dict) -> None:
@@ -47,6 +48,6 @@ def do(lab, scenario, action: str) -> None:
     if action == "pin server":
         add(lab, scenario, {"of": "server"})
     elif action == "switch to backup":
-        lab.world.receivers.chain(scenario.receivers[0]).become(_backup(lab, scenario))
+        lab.world.receivers.chain(scenario.receivers[0]).become(backup(lab.world, scenario))
     else:
         raise ValueError(f"scenario {scenario.id}: no action {action!r}")

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import (adapters, clean_root, faults, judge, kills, local_mail, logs, messages, pins,
-               policy_hosts, report, reuse, several, space, stops)
+               policy_hosts, report, reuse, second_opinion, several, space, stops)
 from . import scenarios as scenario_file
 from .product import Admin, Service, Syslog, install, install_packages, settings
 from .world import World
@@ -215,6 +215,8 @@ def main(chosen: argparse.Namespace) -> int:
             return shell(lab)
         tally = report.Tally(chosen.quiet)
         run_all(lab, wanted, broken + plays, mixed, tally)
+        if chosen.adapter == "postfix-pipe":
+            second_opinion.run(lab, wanted, tally)
         if endings:
             report.note("row 23: kills at system calls, then 'postfix stop'")
             kills.run(lab, lanes, tally, chosen.all_kills)

@@ -88,6 +88,8 @@ class Scenario:
     sts: PolicyHost | None = None                # what it publishes for MTA-STS
     hop: str = ""                                # the MTA's routing overridden
     records: list | None = None                  # instead of the MX records
+    tlsa: list = field(default_factory=list)     # "NAME 3 1 1", see tlsa.py
+    smtp: str = ""                               # row 26: what smtp(8) makes of it, if not the same
     sender: str = "sender@sender.test"
     recipient: str = ""                          # local part; default: the id
     to_domain: str = ""                          # the domain as written in the address

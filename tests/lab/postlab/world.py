@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import scenarios as scenario_file
-from . import space
+from . import space, tlsa
 from .adapters import make
 from .dns import Tree
 from .pki import Pki
@@ -49,6 +49,8 @@ class World:
                 self.tree.mx(scenario.domain, receiver.preference, receiver.host)
             if scenario.at:
                 self.tree.mx(scenario.domain, 10, scenario.at)
+        tlsa.publish(self)
+        self.tree.silent("silent.test")
         for receiver in (r for s in self.scenarios for r in s.receivers):
             for ip in [receiver.ip] + receiver.extra_ips:
                 self.tree.address(receiver.host, ip)

@@ -15,6 +15,8 @@ from ..smtp_submit import Submitter
 
 PORT = 2525
 CONTROL = "control@sender.test"   # mail from here leaves by Postfix's own smtp(8)
+# … and from here by smtp(8) at a level of its own.
+SECOND_OPINIONS = {"dane": "dane@smtp.sender.test", "dane-only": "dane-only@smtp.sender.test"}
 TIME_LIMIT = 3600
 
 
@@ -75,7 +77,10 @@ class PostfixPipe:
                       for t in self.transports if t.recipient),
             encoding="utf-8")
         by_sender = self.postfix.directory / "by-sender"
-        by_sender.write_text(f"{CONTROL} smtp:\n", encoding="utf-8")
+        by_sender.write_text(
+            f"{CONTROL} smtp:\n"
+            + "".join(f"{sender} smtp-{level}:\n" for level, sender in SECOND_OPINIONS.items()),
+            encoding="utf-8")
         self.postfix.configure({
             "myhostname": "mta.sender.test",
             "mydestination": "",
@@ -96,6 +101,9 @@ class PostfixPipe:
         } | {f"{t.name}_{key}": str(value) for t in self.transports
              for key, value in self._limits(t).items()},
             f"127.0.0.1:{PORT} inet n - n - - smtpd\n"
+            + "".join(f"smtp-{level} unix - - n - - smtp\n"
+                      "  -o smtp_dns_support_level=dnssec\n"
+                      f"  -o smtp_tls_security_level={level}\n" for level in SECOND_OPINIONS)
             + "".join(self._service(t) for t in self.transports))
         self.postfix.start()
 
