@@ -56,47 +56,50 @@ VerifyAnswer VerifyPath(const VerifyRequest& request, const CrlSet* crls,
 
 VerifyAnswer VerifyPins(const VerifyRequest& request,
                         const std::shared_ptr<const CrlSet>& crls,
-                        const std::vector<Certificate>& chain) {
-  std::vector<DerCertificate> sent;
-  for (const Certificate& certificate : chain)
-    sent.push_back(certificate.der());
+                        const std::vector<DerCertificate>& chain) {
   CaPinRequirement ca;
   if (request.names) ca.names = *request.names;
   ca.crls = crls;
   const PinVerifier verifier(request.pins, std::move(ca));
-  return AnswerOf(verifier.Check(TlsEvidence(std::move(sent)), request.at));
+  return AnswerOf(verifier.Check(TlsEvidence(chain), request.at));
 }
 
 // What has to be shown.
 struct Needs {
   bool path = true;
   bool pin = false;
+  bool tlsa = false;
 };
 
 Result<Needs> NeedsOf(const VerifyRequest& request) {
   const bool pins = !request.pins.empty();
-  // Whoever names authorities and pins wants both.
-  if (!request.level) return Needs{!pins || !request.trust.empty(), pins};
+  const bool tlsa = !request.tlsa.empty();
+  // Whoever names several wants all of them.
+  if (!request.level) {
+    return Needs{!(pins || tlsa) || !request.trust.empty(), pins, tlsa};
+  }
   switch (*request.level) {
     case Level::kNone:
     case Level::kMay:
     case Level::kEncrypt:
-      return Needs{false, pins};
+      return Needs{false, pins, tlsa};
     case Level::kFingerprint:
-      return Needs{false, true};
+      return Needs{false, true, tlsa};
     case Level::kVerify:
     case Level::kSecure:
     case Level::kHosted:
-      return Needs{true, pins};
+      return Needs{true, pins, tlsa};
     case Level::kDane:
     case Level::kDaneOnly:
+      return Needs{false, pins, true};
     case Level::kSts:
     case Level::kAuto:
       break;
   }
   return Error(Reason::kVerifierNotBuiltIn,
                "level " + std::string(ToString(*request.level)) +
-                   " needs published policies, which are not built in");
+                   " needs published policies, which can't be had "
+                   "offline");
 }
 
 }  // namespace
@@ -123,15 +126,30 @@ VerifyAnswer Verify(const VerifyRequest& request) {
     crls = *set;
   }
 
+  std::vector<DerCertificate> sent;
+  for (const Certificate& certificate : *chain) {
+    sent.push_back(certificate.der());
+  }
   VerifyAnswer answer;
   answer.outcome = Outcome::kAccept;
   answer.reason = Reason::kOk;
   answer.sentence = "nothing is asked of the certificate";
-  if (needs->path) answer = VerifyPath(request, crls.get(), *chain);
-  if (!needs->pin || answer.outcome != Outcome::kAccept) return answer;
-  const VerifyAnswer pin = VerifyPins(request, crls, *chain);
-  if (!needs->path || pin.outcome != Outcome::kAccept) return pin;
-  answer.sentence += "; " + pin.sentence;
+  bool asked = false;
+  // The first "no" is the answer; several "yes" are told one after the other.
+  const auto take = [&](VerifyAnswer next) {
+    if (asked && next.outcome == Outcome::kAccept) {
+      answer.sentence += "; " + next.sentence;
+    } else {
+      answer = std::move(next);
+    }
+    asked = true;
+    return answer.outcome == Outcome::kAccept;
+  };
+  if (needs->path && !take(VerifyPath(request, crls.get(), *chain))) {
+    return answer;
+  }
+  if (needs->pin && !take(VerifyPins(request, crls, sent))) return answer;
+  if (needs->tlsa) take(VerifyTlsa(request, sent));
   return answer;
 }
 

@@ -69,7 +69,7 @@ Json AnswerLine(const std::string& line, bool too_long, TimePoint now) {
 ExitStatus RunBatch(Context& context) {
   Output& out = context.out;
   for (const char* option :
-       {"chain", "trust", "name", "crls", "pin", "level"}) {
+       {"chain", "trust", "name", "crls", "pin", "tlsa", "level"}) {
     if (context.args.Has(option)) {
       return out.Usage("--batch reads its questions from standard input; --" +
                        std::string(option) + " belongs to a single one");
@@ -121,6 +121,9 @@ Result<VerifyRequest> RequestFromOptions(const Context& context) {
   Json pins = Json::MakeArray();
   for (const std::string& pin : args.All("pin")) pins.Add(pin);
   json.Set("pins", std::move(pins));
+  Json tlsa = Json::MakeArray();
+  for (const std::string& record : args.All("tlsa")) tlsa.Add(record);
+  json.Set("tlsa", std::move(tlsa));
   if (args.Has("max-depth")) {
     const std::string text = args.Get("max-depth");
     int depth = 0;
@@ -156,8 +159,9 @@ ExitStatus RunVerify(Context& context) {
   }
   const Result<VerifyRequest> request = RequestFromOptions(context);
   if (!request) return out.Usage(request.error().detail());
-  if (!context.args.Has("trust") && request->pins.empty()) {
-    return out.Usage("trusting whom? Give --trust FILE, or --pin");
+  if (!context.args.Has("trust") && request->pins.empty() &&
+      request->tlsa.empty()) {
+    return out.Usage("trusting whom? Give --trust FILE, --pin or --tlsa");
   }
   const Status dropped = DropPrivileges(kUser);
   if (!dropped) return out.CouldNot(dropped.error());
@@ -193,7 +197,9 @@ std::vector<Command> VerifyCommands() {
         "judge a certificate chain offline",
         "Needs no store, no service and no network. With --pin alone the leaf "
         "must match a pin; with --trust there must be a path to an authority, "
-        "and a name must match where one is given. With --batch, standard "
+        "and a name must match where one is given; with --tlsa one of the "
+        "records must match, as if DNSSEC had vouched for them. With --batch, "
+        "standard "
         "input "
         "has one JSON object a line and standard output one answer a line; "
         "docs/pin-admin.md has the members.",
@@ -212,13 +218,14 @@ std::vector<Command> VerifyCommands() {
          {"at", 'a', "TIME", "as of when (now)"},
          {"crls", 0, "FILE", "revocation lists, PEM"},
          {"level", 'l', "LEVEL",
-          "fingerprint, verify, secure, hosted or encrypt"},
+          "fingerprint, verify, secure, hosted, dane, dane-only or encrypt"},
          {"pin",
           'p',
           "PIN",
           "sha256:DIGEST, or 'cert sha256:DIGEST'",
           {},
           true},
+         {"tlsa", 0, "RECORD", "a TLSA record, '3 1 1 5C15…'", {}, true},
          {"max-depth", 0, "N",
           "intermediates allowed, not counting self-issued "
           "ones"}},
@@ -226,6 +233,7 @@ std::vector<Command> VerifyCommands() {
         "mx.example "
         "--at 2026-01-01T00:00:00Z\n"
         "pin-admin verify --chain chain.pem --pin sha256:3F:9A:…\n"
+        "pin-admin verify --chain chain.pem --tlsa '3 1 1 5C15…'\n"
         "pin-admin verify --batch < questions.jsonl > answers.jsonl"},
        RunVerify,
        Needs::kNothing},

@@ -77,11 +77,26 @@ Status TakeMoment(VerifyRequest& request, const Json& json, TimePoint now) {
   return {};
 }
 
-// What would be "accept" if it were passed over has to be answered.
-Status RefuseWhatIsNotBuiltIn(const Json& json) {
-  if (!json["tlsa"].is_null()) {
-    return Error(Reason::kVerifierNotBuiltIn, "tlsa: DANE is not built in");
+// One record, or an array of them.
+Status TakeTlsa(VerifyRequest& request, const Json& json) {
+  const Json& tlsa = json["tlsa"];
+  if (tlsa.is_null()) return {};
+  if (const std::string* one = tlsa.string()) {
+    request.tlsa.push_back(*one);
+    return {};
   }
+  const Json::Array* list = tlsa.array();
+  if (list == nullptr) return Invalid("tlsa is neither string nor array");
+  for (const Json& item : *list) {
+    const std::string* text = item.string();
+    if (text == nullptr) return Invalid("tlsa: an item is no string");
+    request.tlsa.push_back(*text);
+  }
+  return {};
+}
+
+// What would be "accept" if it were passed over has to be answered.
+Status RefuseOtherUsages(const Json& json) {
   const auto eku = Text(json, "eku");
   if (!eku) return eku.error();
   if (eku->value_or("serverAuth") != "serverAuth") {
@@ -179,8 +194,9 @@ Result<VerifyRequest> ParseVerifyRequest(const Json& json, TimePoint now) {
     return Invalid("max_depth is no number");
   }
   for (const Status& status :
-       {RefuseWhatIsNotBuiltIn(json), TakeMoment(request, json, now),
-        TakeNames(request, json), TakePins(request, json)}) {
+       {RefuseOtherUsages(json), TakeMoment(request, json, now),
+        TakeNames(request, json), TakePins(request, json),
+        TakeTlsa(request, json)}) {
     if (!status) return status.error();
   }
   return request;

@@ -25,10 +25,12 @@ struct VerifyRequest {
   TimePoint at{};
   std::optional<int> max_depth;
   // What the chain must satisfy: fingerprint asks for a pin, verify, secure and
-  // hosted for a path; pins that are given count in any case. Nothing: whatever
-  // of `trust` and `pins` there is, both where both are.
+  // hosted for a path, dane and dane-only for TLSA records; pins and records
+  // that are given count in any case. Nothing: whatever of `trust`, `pins` and
+  // `tlsa` there is, all of it.
   std::optional<Level> level;
   std::vector<Pin> pins;
+  std::vector<std::string> tlsa;  // "3 1 1 5c15…", as DNS would have them
 };
 
 // From a line of `verify --batch`; unknown members are passed over, members
@@ -55,6 +57,10 @@ struct VerifyAnswer {
 // kError, and never "accept".
 VerifyAnswer Verify(const VerifyRequest& request);
 VerifyAnswer ErrorAnswer(const Error& error);
+// The part of it that the TLSA records ask for; kError where DANE is not built
+// in.
+VerifyAnswer VerifyTlsa(const VerifyRequest& request,
+                        const std::vector<DerCertificate>& chain);
 
 // {"result", "code", "depth", "reason"}
 Json ToJson(const VerifyAnswer& answer);

@@ -148,13 +148,61 @@ TEST_F(VerifyTest, PinsAreComparedByTheVerifierOfLiveMail) {
             "reject");
 }
 
-TEST_F(VerifyTest, WhatIsNotBuiltInIsNeverPassedOver) {
-  for (const char* level : {"dane", "dane-only", "sts", "auto"}) {
+TEST_F(VerifyTest, TlsaRecordsAreComparedByTheVerifierOfLiveMail) {
+  const std::string good = "3 1 1 " + ToHex(key_.spki_hash());
+  const std::string stale = "3 1 1 " + std::string(64, '0');
+  const std::string pkix = "1 1 1 " + ToHex(key_.spki_hash());
+  const Json bare = Question().Set("trust", "").Set("name", "other.example");
+  EXPECT_EQ(Ask(Json(bare).Set("tlsa", good))["result"].text(), "accept");
+  const Json both = Json::MakeArray().Add(stale).Add(good);
+  EXPECT_EQ(Ask(Json(bare).Set("tlsa", both))["result"].text(), "accept");
+  const Json wrong = Ask(Json(bare).Set("tlsa", stale));
+  EXPECT_EQ(wrong["result"].text(), "reject");
+  EXPECT_EQ(wrong["code"].text(), "tlsa-invalid");
+  // A path and a record: both.
+  EXPECT_EQ(
+      Ask(Question().Set("level", "secure").Set("tlsa", stale))["code"].text(),
+      "tlsa-invalid");
+  const auto unusable = [&](const char* level) {
+    return Ask(Json(bare).Set("level", level).Set("tlsa", pkix));
+  };
+  EXPECT_EQ(unusable("dane")["result"].text(), "accept");
+  EXPECT_EQ(unusable("dane-only")["code"].text(), "dane-required");
+  const std::string authority =
+      "2 0 1 " + ToHex(Certificate::Parse(authority_.certificate.der)
+                           .value()
+                           .Fingerprint(DigestAlgorithm::kSha256)
+                           .value());
+  const Json chain =
+      Question()
+          .Set("trust", "")
+          .Set("chain", leaf_.pem() + authority_.certificate.pem());
+  EXPECT_EQ(Ask(Json(chain).Set("tlsa", authority))["result"].text(), "accept");
+  EXPECT_EQ(Ask(Json(chain)
+                    .Set("name", "other.example")
+                    .Set("tlsa", authority))["code"]
+                .text(),
+            "certificate-host-mismatch");
+  for (const Json& odd :
+       {Json("3 1 1 xyz"), Json(7), Json::MakeArray().Add(7), Json("3 1")}) {
+    EXPECT_EQ(Ask(Json(bare).Set("tlsa", odd))["result"].text(), "error");
+  }
+}
+
+TEST_F(VerifyTest, WhatCannotBeJudgedIsNeverPassedOver) {
+  // dane and dane-only without records: whether there are any is not known.
+  for (const char* level : {"dane", "dane-only"}) {
+    const Json answer = Ask(Question().Set("level", level));
+    EXPECT_EQ(answer["result"].text(), "error") << level;
+    EXPECT_EQ(answer["code"].text(), "request-invalid");
+  }
+  for (const char* level : {"sts", "auto"}) {
     const Json answer = Ask(Question().Set("level", level));
     EXPECT_EQ(answer["result"].text(), "error") << level;
     EXPECT_EQ(answer["code"].text(), "verifier-not-available");
   }
-  EXPECT_EQ(Ask(Question().Set("tlsa", "3 1 1 00"))["result"].text(), "error");
+  EXPECT_EQ(Ask(Question().Set("tlsa", "3 1 1 00"))["code"].text(),
+            "dane-required");
   EXPECT_EQ(Ask(Question().Set("eku", "clientAuth"))["result"].text(), "error");
 }
 
