@@ -61,7 +61,9 @@ ExitStatus RunDoctor(Context& context) {
   Append(found, InspectTrust(settings));
   std::unique_ptr<Resolver> resolver;
   if (!context.args.Has("no-dns")) {
-    Append(found, InspectResolver(settings, resolver));
+    const KnownNames names{context.args.Get("unsigned-name"),
+                           context.args.Get("bogus-name")};
+    Append(found, InspectResolver(settings, names, resolver));
   }
   Append(found, InspectHelo(settings, resolver.get()));
   Append(found, InspectService(settings));
@@ -86,6 +88,11 @@ ExitStatus RunDoctor(Context& context) {
 std::vector<Command> DoctorCommands() {
   std::vector<OptionSpec> options = MtaOptions();
   options.push_back({"no-dns", 0, "", "ask no name server"});
+  options.push_back({"unsigned-name", 0, "NAME",
+                     "a domain without DNSSEC, which has to be found",
+                     "google.com"});
+  options.push_back({"bogus-name", 0, "NAME",
+                     "a name with broken signatures, which must not be found"});
   return {
       {{"doctor",
         "find what is set up wrongly, and say the line to change",

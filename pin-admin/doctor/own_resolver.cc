@@ -2,6 +2,7 @@
 #include <sstream>
 
 #include "core/dns/unbound_resolver.h"
+#include "pin-admin/doctor/dns_check.h"
 #include "pin-admin/doctor/own_setup.h"
 #include "posternd/assembled_gate.h"
 
@@ -9,9 +10,6 @@ namespace postern {
 namespace {
 
 using Weight = Remark::Weight;
-
-// No such top-level domain: the root has to prove that, signed.
-constexpr std::string_view kProbe = "postern-doctor";
 
 enum class Found { kSecure, kInsecure, kBogus, kSilent };
 
@@ -21,10 +19,8 @@ struct Tried {
 };
 
 Tried Try(Resolver& resolver, const Settings& settings) {
-  const Result<Domain> name = Domain::Parse(kProbe);
-  if (!name) return {Found::kSilent, name.error().detail()};
   const auto answer =
-      resolver.Txt(*name, Deadline::After(settings.timeouts.dns));
+      resolver.Txt(ProbeName(), Deadline::After(settings.timeouts.dns));
   if (answer.failed()) {
     return {
         answer.security == Security::kBogus ? Found::kBogus : Found::kSilent,
@@ -70,6 +66,16 @@ Diagnosis Blame(const std::string& server, const Tried& tried, bool only) {
                  : "each lookup waits for it in vain",
             mend};
   }
+  // libunbound's words for a signature that is good at another time.
+  if (tried.why.find("signature expired") != std::string::npos ||
+      tried.why.find("inception") != std::string::npos) {
+    return {Weight::kNo,
+            "dnssec-clock",
+            server,
+            "signatures are outside of their time here: " + tried.why,
+            "every lookup is bogus, and all mail is deferred",
+            "set the clock: timedatectl set-ntp true"};
+  }
   // Its unsigned answers spoil lookups even where another one is good.
   return {Weight::kNo,
           "forwarder-strips-dnssec",
@@ -83,7 +89,10 @@ Diagnosis Blame(const std::string& server, const Tried& tried, bool only) {
 
 }  // namespace
 
+Domain ProbeName() { return Domain::Parse("postern-doctor").value(); }
+
 std::vector<Diagnosis> InspectResolver(const Settings& settings,
+                                       const KnownNames& names,
                                        std::unique_ptr<Resolver>& resolver) {
   const auto options = ResolverOptionsFrom(settings);
   const std::string why = "without DNS all mail is deferred";
@@ -112,17 +121,27 @@ std::vector<Diagnosis> InspectResolver(const Settings& settings,
     return found;
   }
   const std::vector<DnsServer> servers = ServersAsked(*options);
+  std::vector<std::pair<std::string, DnsServer>> good;
   for (const DnsServer& server : servers) {
     ResolverOptions alone = *options;
     alone.forwarders = {server};
     auto one = UnboundResolver::Start(alone);
     if (!one) continue;
     const Tried tried = servers.size() == 1 ? all : Try(**one, settings);
-    if (tried.what == Found::kSecure) continue;
+    if (tried.what == Found::kSecure) {
+      good.emplace_back(TextOf(server), server);
+      continue;
+    }
     found.push_back(Blame(TextOf(server), tried, all.what != Found::kSecure));
   }
   if (found.empty() && all.what != Found::kSecure) {
     found.push_back(Blame("", all, true));
+  }
+  // What is known to be broken has its finding already.
+  if (all.what == Found::kSecure) {
+    for (Diagnosis& one : InspectValidation(*options, good, names)) {
+      found.push_back(std::move(one));
+    }
   }
   return found;
 }

@@ -36,10 +36,18 @@ std::vector<Diagnosis> InspectHelo(const Settings& settings,
 // Does the service answer within a second, and is it ours?
 std::vector<Diagnosis> InspectService(const Settings& settings);
 
+// Names of which it is known what DNS must say.
+struct KnownNames {
+  std::string unsigned_name;  // an address, insecure
+  std::string bogus_name;     // no answer; empty: there is none to ask for
+};
+
 // The service's resolver, made as the service makes it: does a signed zone come
-// out secure, and if not, through which forwarder not? `resolver` is set where
-// one could be made.
+// out secure, and if not, through which forwarder not? Is what nobody signed
+// refused, and what is not signed found? `resolver` is set where one could be
+// made.
 std::vector<Diagnosis> InspectResolver(const Settings& settings,
+                                       const KnownNames& names,
                                        std::unique_ptr<Resolver>& resolver);
 
 }  // namespace postern

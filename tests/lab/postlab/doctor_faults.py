@@ -63,12 +63,12 @@ def owner(name: str, user: str):
     return broken
 
 
-def setting(name: str, value: str):
-    """Another postern.conf, as doctor reads it."""
+def setting(name: str, value: str, beside: bool = False):
+    """Another postern.conf, as doctor reads it: one value instead of all, or beside them."""
     @contextmanager
     def broken(bench):
         text = bench.service.config.read_text(encoding="utf-8")
-        lines = [line for line in text.splitlines() if not line.startswith(f"{name} =")]
+        lines = [line for line in text.splitlines() if beside or not line.startswith(f"{name} =")]
         bench.service.config.write_text("\n".join(lines + [f"{name} = {value}"]) + "\n",
                                         encoding="utf-8")
         yield None
@@ -171,10 +171,11 @@ def half_stripped_dns(bench):
     relay.close()
 
 
-class Stripper:
-    """Cuts the OPT record off each question, so that the answer comes unsigned."""
+class Relay:
+    """Passes questions on over UDP, not over TCP; fails those for TLSA, if told to."""
 
-    def __init__(self, address: str):
+    def __init__(self, address: str, fails_tlsa: bool = False):
+        self.fails_tlsa = fails_tlsa
         self.door = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.door.bind((address, 53))
         threading.Thread(target=self._serve, daemon=True).start()
@@ -188,7 +189,11 @@ class Stripper:
             end = 12
             while question[end]:
                 end += question[end] + 1
-            bare = question[:10] + b"\0\0" + question[12:end + 5]
+            if self.fails_tlsa and question[end + 1:end + 3] == b"\0\x34":
+                self.door.sendto(question[:2] + b"\x81\x82" + question[4:6] + b"\0" * 6
+                                 + question[12:end + 5], client)
+                continue
+            bare = self.pass_on(question, end)
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as upstream:
                 upstream.settimeout(5)
                 upstream.sendto(bare, (space.RESOLVER_IP, 53))
@@ -197,8 +202,28 @@ class Stripper:
                 except OSError:
                     pass
 
+    def pass_on(self, question: bytes, _end: int) -> bytes:
+        return question
+
     def close(self) -> None:
         self.door.close()
+
+
+class Stripper(Relay):
+    """Cuts the OPT record off each question, so that the answer comes unsigned."""
+
+    def pass_on(self, question: bytes, end: int) -> bytes:
+        return question[:10] + b"\0\0" + question[12:end + 5]
+
+
+def relayed(address: str, fails_tlsa: bool = False):
+    @contextmanager
+    def broken(bench):
+        relay = Relay(address, fails_tlsa)
+        with setting("dns-forwarders", address)(bench):
+            yield None
+        relay.close()
+    return broken
 
 
 @contextmanager
@@ -264,6 +289,18 @@ FAULTS = [
     Fault("dns-silent", {"forwarder-silent": ["127.0.0.78"], "helo-unknown": [""]},
           setting("dns-forwarders", "127.0.0.78"), 4, dns=True,
           options=("--set", "dns-timeout=1s")),
+    Fault("dns-names", {}, nothing, 0, dns=True,
+          options=("--unsigned-name", "plain.test", "--bogus-name", "bogus.test")),
+    Fault("dns-no-tcp", {"forwarder-no-tcp": ["127.0.0.80"]}, relayed("127.0.0.80"), 3, dns=True),
+    Fault("dns-tlsa", {"forwarder-fails-tlsa": ["127.0.0.81"], "forwarder-no-tcp": [""]},
+          relayed("127.0.0.81", fails_tlsa=True), 1, dns=True),
+    Fault("dns-permissive", {"dnssec-permissive": ["val-permissive-mode"]},
+          setting("dns-options", "val-permissive-mode: yes", beside=True), 1, dns=True),
+    Fault("dns-bogus-believed", {"dnssec-bogus-believed": ["ns.test"]}, nothing, 1, dns=True,
+          options=("--bogus-name", "ns.test")),
+    Fault("dns-unsigned-fails", {"dnssec-unsigned-fails": ["dead.test"]}, nothing, 1, dns=True,
+          options=("--unsigned-name", "dead.test")),
+    # DANE-01: the forwarder sets the AD bit, and nobody believes it.
     Fault("dns-not-validated", {"dnssec-not-validated": ["dns-trust-anchor"]}, other_anchor,
           1, dns=True),
 ]
