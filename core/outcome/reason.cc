@@ -200,6 +200,44 @@ constexpr std::array kReasons{
     ReasonInfo{kSmtputf8NotSupported, "smtputf8-not-supported", "5.6.7", "",
                "the message needs SMTPUTF8 and the server does not offer it",
                "use an ASCII address and header"},
+    ReasonInfo{kEightBitNotSupported, "8bitmime-not-supported", "5.6.3", "",
+               "the message has 8-bit octets and the server does not offer "
+               "8BITMIME",
+               "send it as quoted-printable or base64, or let such messages go "
+               "as they are with without-8bitmime = send"},
+
+    ReasonInfo{
+        kAuthNotOffered, "auth-not-offered", "4.7.4", "",
+        "the relay offers no way to log in that is known here",
+        "AUTH with SCRAM-SHA-256, PLAIN or LOGIN is needed after TLS; is "
+        "it the relay's port for submission?"},
+    ReasonInfo{kAuthRefused, "auth-refused", "4.7.8", "",
+               "the relay refuses the user or the secret",
+               "compare the hop's line in the file of 'credentials' with what "
+               "the relay's operator gave you; it is tried again at once when "
+               "the line changes"},
+    ReasonInfo{kAuthDeferred, "auth-deferred", "4.7.0", "",
+               "the relay can't log anybody in at the moment",
+               "usually passing trouble at the relay; ask its operator if it "
+               "lasts"},
+    ReasonInfo{kAuthInvalid, "auth-invalid", "4.7.0", "",
+               "the relay's part of the login is not valid",
+               "a relay that does not prove to know the secret may not be "
+               "yours: ask its operator"},
+    ReasonInfo{kAuthRequired, "auth-required", "4.7.0", "",
+               "the server takes mail only from those who have logged in",
+               "give the next hop, as [host]:port, a line in the file of "
+               "'credentials'; if the server's text asks for TLS, raise the "
+               "level"},
+    ReasonInfo{kCredentialsWithheld, "credentials-withheld", "4.7.0", "",
+               "the credentials for this next hop may not be sent here, and "
+               "nothing goes without them",
+               "give the next hop, as [host]:port, a line of its own at an "
+               "authenticating level, such as secure"},
+    ReasonInfo{kCredentialsUnavailable, "credentials-unavailable", "4.3.5", "",
+               "the file of credentials cannot be used",
+               "'pin-admin doctor' says what is wrong with it; mail that needs "
+               "no relay is not affected"},
 
     ReasonInfo{kRequestInvalid, "request-invalid", "4.3.5", "",
                "the request to the service is not valid",

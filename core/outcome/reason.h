@@ -77,6 +77,15 @@ enum class Reason : std::uint8_t {
   kServerRejected,
   kMessageTooBig,
   kSmtputf8NotSupported,
+  kEightBitNotSupported,
+  // Logging in to a relay.
+  kAuthNotOffered,
+  kAuthRefused,
+  kAuthDeferred,
+  kAuthInvalid,
+  kAuthRequired,
+  kCredentialsWithheld,
+  kCredentialsUnavailable,
   // Here.
   kRequestInvalid,
   kTooManyRecipients,
