@@ -51,6 +51,7 @@ SmtpTimeouts TimeoutsFrom(const TimeoutSettings& settings) {
   timeouts.handshake = std::min(timeouts.handshake, command);
   timeouts.starttls = std::min(timeouts.starttls, command);
   timeouts.data = std::min(timeouts.data, command);
+  timeouts.auth = std::min(timeouts.auth, command);
   return timeouts;
 }
 
@@ -95,6 +96,7 @@ AssembledGate::AssembledGate(const Settings& settings,
     : resolver_(std::move(resolver)),
       cached_(*resolver_),
       store_(settings.snapshot),
+      credentials_(settings.credentials),
       router_(cached_, random_, std::move(own)) {}
 
 Result<std::unique_ptr<AssembledGate>> AssembledGate::Make(
@@ -131,7 +133,8 @@ Result<std::unique_ptr<AssembledGate>> AssembledGate::Make(
   made->gate_ = std::make_unique<Gate>(
       Gate::Parts{made->store_, made->cached_, made->router_, made->order_,
                   settings.leave_out, made->tls_, clock, helo->str(),
-                  TimeoutsFrom(settings.timeouts)});
+                  TimeoutsFrom(settings.timeouts), &made->credentials_,
+                  &made->sasl_, settings.refuse_8bit});
   return made;
 }
 

@@ -19,6 +19,8 @@
 #include "core/policy/policy_source.h"
 #include "core/policy/published_cache.h"
 #include "core/route/router.h"
+#include "core/sasl/credential_store.h"
+#include "core/sasl/sasl_client.h"
 #include "core/store/snapshot.h"
 #include "core/tls/tls_client.h"
 
@@ -61,6 +63,8 @@ class AssembledGate {
   SystemRandom random_;
   SnapshotStore store_;
   TlsClient tls_;
+  SaslClient sasl_;
+  CredentialStore credentials_;
   Router router_;
   std::vector<std::unique_ptr<PolicySource>> sources_;
   std::vector<PolicySource*> order_;

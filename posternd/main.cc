@@ -2,6 +2,7 @@
 //
 // posternd: the resident service (docs/architecture.md). It never detaches
 // itself: systemd, or a shell, runs it.
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,12 +21,14 @@ namespace {
 
 constexpr int kGood = 0, kFailed = 1, kUsage = 2;
 
-// Files of ours are nobody else's, memory is never written to disk by a crash,
-// and as many descriptors as we may have.
+// Files of ours are nobody else's, memory is never written to disk by a crash
+// (a handler that core dumps are piped to would not ask the limit) nor read by
+// another process of our user, and as many descriptors as we may have.
 void SetLimits() {
   umask(0077);
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
     files.rlim_cur = files.rlim_max;

@@ -52,6 +52,7 @@ struct Settings {
   std::string author_store, snapshot, state_store, journal, published;
   std::string socket_directory, spool_directory;
   std::string user, group;  // the service's
+  std::string credentials;  // for relays; empty: there are none
 
   std::vector<std::string> verifiers;     // in order
   std::vector<std::string> leave_out;     // published sources
@@ -71,6 +72,7 @@ struct Settings {
   unsigned worker_threads = 0, lmtp_connections = 0;
   std::size_t max_message_size = 0, spool_limit = 0;  // octets
   std::size_t line_length_limit = 0;                  // octets; 0: none
+  bool refuse_8bit = false;  // where the server does not offer 8BITMIME
   TimeoutSettings timeouts;
   ConnectionSettings connections;
   std::chrono::hours verdict_retention{}, observation_retention{};

@@ -129,12 +129,21 @@ Status SetConnectionTime(Settings& settings, Values values) {
   return {};
 }
 
-// Empty: a file beside that of state.
+// Empty: none, or one beside the file of state.
 template <auto kField>
-Status SetPathOrBeside(Settings& settings, Values values) {
+Status SetOptionalPath(Settings& settings, Values values) {
   (settings.*kField).clear();
   if (One(values).empty()) return {};
   return SetPath<kField>(settings, values);
+}
+
+Status SetWithout8BitMime(Settings& settings, Values values) {
+  if (One(values) != "send" && One(values) != "refuse") {
+    return Error{Reason::kRequestInvalid,
+                 "'" + One(values) + "' is neither send nor refuse"};
+  }
+  settings.refuse_8bit = One(values) == "refuse";
+  return {};
 }
 
 Status SetJournalLimit(Settings& settings, Values values) {
@@ -203,12 +212,12 @@ constexpr std::array kRows{
                 "The delivery journal: what was begun and what was sent; "
                 "without it mail is deferred. Empty: journal.db beside the "
                 "file of state."},
-               SetPathOrBeside<&S::journal>},
+               SetOptionalPath<&S::journal>},
     SettingRow{{"published", "", "PATH",
                 "Policies that destinations publish (MTA-STS), kept for as "
                 "long as they hold. Empty: published.db beside the file of "
                 "state."},
-               SetPathOrBeside<&S::published>},
+               SetOptionalPath<&S::published>},
     SettingRow{{"user", "postern", "USER",
                 "The service runs as this user; pin-admin becomes it before it "
                 "talks to the network."},
@@ -261,6 +270,17 @@ constexpr std::array kRows{
                 "Lines with more octets are folded with a line break and a "
                 "space, as smtp(8) does. 0: they go as they are."},
                SetLineLength},
+    SettingRow{{"without-8bitmime", "send", "send|refuse",
+                "A message with 8-bit octets, where the server does not offer "
+                "8BITMIME: it goes as it is, or is returned to its sender "
+                "(5.6.3)."},
+               SetWithout8BitMime},
+    SettingRow{{"credentials", "", "PATH",
+                "Who logs in to which relay: lines '[host]:port user secret', "
+                "in a file that belongs to the service's user, mode 0600. Sent "
+                "only at authenticating levels, after the relay has proven "
+                "itself. Read again when it changes. Empty: nobody logs in."},
+               SetOptionalPath<&S::credentials>},
     SettingRow{{"worker-threads", "100", "NUMBER",
                 "Deliveries at a time through door-pipe. Not below the MTA's "
                 "process limit for the transport."},

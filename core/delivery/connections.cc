@@ -23,6 +23,9 @@ std::string MadeAs(const Connections::Wanted& wanted) {
   }
   text += '\n';
   if (host.servername) text += host.servername->str();
+  if (host.credentials) {
+    text += "\nlogin " + std::to_string(host.credentials->id());
+  }
   return text;
 }
 
@@ -60,6 +63,15 @@ Connections::Lease Connections::Open(const Wanted& wanted, Deadline deadline) {
         NotConnected(wanted.plan, wanted.host, wanted.address, why);
     return none;
   };
+  if (wanted.host.credentials) {
+    const auto said = wanted.host.credentials->RefusedLately(now_());
+    if (said) {
+      Lease none = refuse({Reason::kAuthRefused, ""});
+      none.connection.verdict.sentence =
+          *said + " (a moment ago; not asked again yet)";
+      return none;
+    }
+  }
   const HostFacts& facts = wanted.host.facts;
   const std::string dead_as = DeadAs(wanted.plan, facts, wanted.address);
   // Nobody queues up to find a host dead.
@@ -92,6 +104,9 @@ void Connections::Reconnect(Lease& lease, const Wanted& wanted,
   lease.Renew(Connection(), keep);
   Connection fresh = gate_.Connect(wanted.plan, wanted.host, wanted.address,
                                    wanted.how, deadline);
+  if (fresh.verdict.reason == Reason::kAuthRefused && wanted.host.credentials) {
+    wanted.host.credentials->NoteRefusal(now_(), fresh.verdict.sentence);
+  }
   Connection::Reach reach = fresh.reach;
   // The time of this delivery was over before the host's was.
   if (reach == Connection::Reach::kUnreachable && deadline.expired()) {

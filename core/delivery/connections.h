@@ -19,7 +19,7 @@ class Connections {
 
   Connections(Gate& gate, const ConnectionLimits& limits,
               const MomentNow& now = MonotonicNow)
-      : gate_(gate), cache_(limits, now), dead_(now) {}
+      : gate_(gate), now_(now), cache_(limits, now), dead_(now) {}
 
   struct Wanted {
     const Plan& plan;
@@ -46,6 +46,7 @@ class Connections {
 
  private:
   Gate& gate_;
+  const MomentNow now_;
   ConnectionCache cache_;
   DeadHosts dead_;
 };

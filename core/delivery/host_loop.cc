@@ -31,8 +31,13 @@ bool EndsDelivery(Reason reason) {
 // The peer's own EHLO rules this message out for good.
 bool RuledOut(Reason reason) {
   return reason == Reason::kMessageTooBig ||
-         reason == Reason::kSmtputf8NotSupported;
+         reason == Reason::kSmtputf8NotSupported ||
+         reason == Reason::kEightBitNotSupported;
 }
+
+// RFC 4954 section 6, and RFC 3207 section 4 for STARTTLS: what is wrong is our
+// side's configuration, not the mail.
+constexpr int kLoginRequired = 530;
 
 struct Answer {
   const char* command;
@@ -196,6 +201,7 @@ void HostLoop::TryAddress(const HostPlan& host, const IpAddress& address) {
   }
   --connections_left_;
   Connections::Wanted wanted{plan_, host, address, {}, all_dead_};
+  wanted.how.log_in = true;
   wanted.how.cancellation = request_.cancellation;
   Connections::Lease lease = connections_.Open(wanted, deadline_);
   if (lease.connection.carried > 0) {
@@ -260,6 +266,11 @@ void HostLoop::DryRunPass() {
 
 bool HostLoop::SendThrough(Connections::Lease& lease, const HostPlan& host) {
   Connection& connection = lease.connection;
+  if (host.credentials && connection.session->logged_in().empty()) {
+    GiveUp(connection, host,
+           {Reason::kCredentialsWithheld, "nobody has logged in"});
+    return true;
+  }
   if (!gate_.StillHolds(plan_)) {
     GiveUp(connection, host,
            {Reason::kPolicyChanged, plan_.destination.policy.line.key.str()});
@@ -344,6 +355,13 @@ void HostLoop::Settle(const SendResult& sent,
       results_[whom[k]] = {Outcome::kDelivered, StatusOf(reply),
                            where + " took it: " + reply.Text()};
       --open_;
+    } else if (reply.code == kLoginRequired) {
+      Attempt attempt = FromReply(where, answer.command, reply);
+      const ReasonInfo& info = Describe(Reason::kAuthRequired);
+      attempt.reason = info.reason;
+      attempt.status = info.status;
+      attempt.hint = info.hint;
+      attempts_.push_back(std::move(attempt));
     } else if (reply.code >= 500 && reply.code < 600) {
       const Attempt attempt = FromReply(where, answer.command, reply);
       results_[whom[k]] = {Outcome::kBounced, attempt.status,

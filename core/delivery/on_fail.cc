@@ -45,7 +45,8 @@ bool MayBounce(const Verdict& verdict) {
 
 PassOver MayPassOver(OnFail on_fail, const HostPlan& host,
                      const Verdict& verdict) {
-  if (host.published) return PassOver::kNo;
+  // Without its login the relay would refuse the mail, and perhaps for good.
+  if (host.published || host.credentials) return PassOver::kNo;
   if (on_fail != OnFail::kDeliver && on_fail != OnFail::kDeliverClear) {
     return PassOver::kNo;
   }

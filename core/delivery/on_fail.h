@@ -20,7 +20,8 @@ bool MayBounce(const Verdict& verdict);
 enum class PassOver { kNo, kOverTls, kInClear };
 
 // on-fail=deliver and deliver-clear: may the mail go to this host all the same,
-// and how? Never over a published policy.
+// and how? Never over a published policy, and never to a host that wants a
+// login, which it would not get.
 PassOver MayPassOver(OnFail on_fail, const HostPlan& host,
                      const Verdict& verdict);
 

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "core/outcome/verdict.h"
 #include "core/smtp/smtp_session.h"
@@ -25,6 +26,8 @@ struct Connection {
   // caller who has gone, leave it unknown.
   enum class Reach { kUnknown, kReached, kUnreachable };
   Reach reach = Reach::kUnknown;
+  // The SASL mechanism of the login; empty: there was none.
+  std::string_view logged_in;
   // Messages that the connection has carried before this one.
   unsigned carried = 0;
   // Ready for Send() where the verdict is "pass", or is "no" and
@@ -41,6 +44,9 @@ struct ConnectRequest {
   bool without_tls = false;
   // Keep the session although the verdict is "no" (on-fail=deliver).
   bool keep_refused = false;
+  // Log in where the host has credentials, once the verdict is "pass". Only
+  // for mail: never to look.
+  bool log_in = false;
 };
 
 }  // namespace postern

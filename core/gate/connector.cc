@@ -62,7 +62,12 @@ Verdict JudgeBehind(const HostPlan& host, const TlsEvidence& evidence,
 
 // What a verdict says besides what Judge() knows.
 void Complete(const Plan& plan, const HostPlan& host, const IpAddress& address,
-              Basis basis, Verdict& verdict) {
+              Basis basis, Connection& connection) {
+  Verdict& verdict = connection.verdict;
+  if (!connection.logged_in.empty() && verdict.pass()) {
+    verdict.sentence += "; logged in by ";
+    verdict.sentence += connection.logged_in;
+  }
   verdict.mx_host = ToString(host.facts.host);
   verdict.address = address.str();
   verdict.basis = basis;
@@ -77,7 +82,7 @@ Connection NotConnected(const Plan& plan, const HostPlan& host,
   Connection connection;
   connection.evidence.peer_address = address.str();
   connection.verdict = DeferFor(why);
-  Complete(plan, host, address, Basis::kLive, connection.verdict);
+  Complete(plan, host, address, Basis::kLive, connection);
   return connection;
 }
 
@@ -85,7 +90,7 @@ SessionOptions Connector::OptionsFor(const Plan& plan, const HostPlan& host,
                                      const ConnectRequest& request) const {
   const PolicyLine& line = plan.destination.policy.line;
   SessionOptions options;
-  options.helo = line.helo.empty() ? helo_ : line.helo;
+  options.helo = line.helo.empty() ? habits_.helo : line.helo;
   options.wrapper = host.wrapper && !request.without_tls;
   options.allow_helo = host.tls != TlsUse::kRequired || request.without_tls;
   options.source = line.source;
@@ -93,7 +98,8 @@ SessionOptions Connector::OptionsFor(const Plan& plan, const HostPlan& host,
       TlsParameters{host.servername, host.protocols,   host.ciphers,
                     host.exclude,    line.client_cert, line.client_key};
   options.cancellation = request.cancellation;
-  options.timeouts = timeouts_;
+  options.timeouts = habits_.timeouts;
+  options.refuse_8bit = habits_.refuse_8bit;
   return options;
 }
 
@@ -138,7 +144,7 @@ Connection Connector::Connect(const Plan& plan, const HostPlan& host,
   Connection connection;
   connection.evidence.peer_address = address.str();
   const auto finish = [&]() -> Connection&& {
-    Complete(plan, host, address, request.basis, connection.verdict);
+    Complete(plan, host, address, request.basis, connection);
     return std::move(connection);
   };
   const auto close = [&] {
@@ -186,16 +192,40 @@ Connection Connector::Connect(const Plan& plan, const HostPlan& host,
     if (const SmtpStatus hello = connection.session->Hello(deadline)) {
       Fail(*hello, connection);
       close();
+      return finish();
     }
   }
+  if (request.log_in && host.credentials &&
+      !LogIn(host, connection, deadline)) {
+    close();
+  }
   return finish();
+}
+
+bool Connector::LogIn(const HostPlan& host, Connection& connection,
+                      Deadline deadline) const {
+  // Not needed as things are called, and not left to that.
+  const bool may = connection.verdict.pass() && !host.refused &&
+                   connection.session->encrypted() && sasl_ != nullptr;
+  if (!may) {
+    connection.verdict = DeferFor(
+        Error(Reason::kCredentialsWithheld, "the connection was not passed"));
+    return false;
+  }
+  if (const SmtpStatus failed = connection.session->Authenticate(
+          *sasl_, *host.credentials, deadline)) {
+    Fail(*failed, connection);
+    return false;
+  }
+  connection.logged_in = connection.session->logged_in();
+  return true;
 }
 
 void Connector::JudgeAgain(const Plan& plan, const HostPlan& host,
                            const IpAddress& address,
                            Connection& connection) const {
   connection.verdict = Judge(host, connection.evidence, clock_.Now());
-  Complete(plan, host, address, Basis::kLive, connection.verdict);
+  Complete(plan, host, address, Basis::kLive, connection);
 }
 
 }  // namespace postern

@@ -11,6 +11,7 @@
 #include "core/dns/resolver.h"
 #include "core/gate/connection.h"
 #include "core/gate/plan.h"
+#include "core/sasl/sasl_client.h"
 #include "core/tls/tls_client.h"
 
 namespace postern {
@@ -22,13 +23,20 @@ Connection NotConnected(const Plan& plan, const HostPlan& host,
 // Thread-safe; borrows its parts.
 class Connector {
  public:
-  Connector(Resolver& resolver, const TlsClient& tls, const Clock& clock,
-            std::string helo, const SmtpTimeouts& timeouts)
+  // What every session is given.
+  struct Habits {
+    std::string helo;
+    SmtpTimeouts timeouts{};
+    bool refuse_8bit = false;
+  };
+  // `sasl` may be null: then nobody logs in.
+  Connector(Resolver& resolver, const TlsClient& tls, const SaslClient* sasl,
+            const Clock& clock, Habits habits)
       : resolver_(resolver),
         tls_(tls),
+        sasl_(sasl),
         clock_(clock),
-        helo_(std::move(helo)),
-        timeouts_(timeouts) {}
+        habits_(std::move(habits)) {}
 
   Connection Connect(const Plan& plan, const HostPlan& host,
                      const IpAddress& address, const ConnectRequest& request,
@@ -46,14 +54,17 @@ class Connector {
   // in the connection's verdict.
   bool Negotiate(const HostPlan& host, const ConnectRequest& request,
                  Connection& connection, Deadline deadline) const;
+  // On a connection that was passed. A failure is in its verdict.
+  bool LogIn(const HostPlan& host, Connection& connection,
+             Deadline deadline) const;
   std::optional<Domain> ConfirmedPtr(const IpAddress& address,
                                      Deadline deadline) const;
 
   Resolver& resolver_;
   const TlsClient& tls_;
+  const SaslClient* sasl_;
   const Clock& clock_;
-  std::string helo_;
-  SmtpTimeouts timeouts_;
+  const Habits habits_;
 };
 
 }  // namespace postern

@@ -116,6 +116,7 @@ Json ToJson(const HostPlan& host) {
           {"ciphers", host.ciphers},
           {"exclude", host.exclude},
           {"needs_ptr", host.needs_ptr},
+          {"login", host.credentials && !host.refused},
           {"notes", host.notes},
           {"published_policies", std::move(policies)},
           {"weaker", host.weaker}};

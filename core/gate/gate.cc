@@ -8,11 +8,12 @@ namespace postern {
 Gate::Gate(Parts parts)
     : store_(parts.store),
       sources_(parts.sources),
+      credentials_(parts.credentials),
       left_out_(std::move(parts.left_out)),
       planner_(parts.store, parts.router, parts.sources, left_out_,
-               parts.clock),
-      connector_(parts.resolver, parts.tls, parts.clock, std::move(parts.helo),
-                 parts.timeouts) {}
+               parts.credentials, parts.clock),
+      connector_(parts.resolver, parts.tls, parts.sasl, parts.clock,
+                 {std::move(parts.helo), parts.timeouts, parts.refuse_8bit}) {}
 
 Planned Gate::MakePlan(const HostName& recipient, const NextHop& hop,
                        Deadline deadline) {
@@ -107,7 +108,11 @@ void Gate::JudgeAgain(const Plan& plan, const HostPlan& host,
 
 std::string Gate::Generation() {
   try {
-    return store_.Generation();
+    std::string generation = store_.Generation();
+    if (credentials_ != nullptr && !generation.empty()) {
+      generation += ' ' + credentials_->Generation();
+    }
+    return generation;
   } catch (const std::exception&) {
     return {};
   }

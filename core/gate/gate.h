@@ -19,6 +19,8 @@
 #include "core/policy/policy_source.h"
 #include "core/policy/served_policy.h"
 #include "core/route/router.h"
+#include "core/sasl/credential_store.h"
+#include "core/sasl/sasl_client.h"
 #include "core/tls/tls_client.h"
 
 namespace postern {
@@ -36,6 +38,10 @@ class Gate {
     const Clock& clock;
     std::string helo;
     SmtpTimeouts timeouts;
+    // For relays; null: nobody logs in anywhere.
+    CredentialStore* credentials = nullptr;
+    const SaslClient* sasl = nullptr;
+    bool refuse_8bit = false;  // see SessionOptions
   };
 
   explicit Gate(Parts parts);
@@ -81,12 +87,14 @@ class Gate {
   void JudgeAgain(const Plan& plan, const HostPlan& host,
                   const IpAddress& address, Connection& connection);
 
-  // Changes with each policy commit; empty where the policy can't be read.
+  // Changes with each policy commit, and with the credentials; empty where the
+  // policy can't be read.
   std::string Generation();
 
  private:
   PolicyStore& store_;
   std::span<PolicySource* const> sources_;
+  CredentialStore* credentials_;
   std::vector<std::string> left_out_;
   Planner planner_;
   Connector connector_;

@@ -26,6 +26,7 @@ void AddHost(std::string& text, const HostPlan& host) {
   Add(text, host.ciphers);
   Add(text, host.exclude);
   Add(text, host.needs_ptr ? "ptr" : "");
+  Add(text, host.credentials ? "login" : "");
   for (const auto& verifier : host.verifiers) {
     Add(text, verifier->name());
     Add(text, verifier->Describe());

@@ -50,6 +50,27 @@ void RefuseAll(std::vector<HostPlan>& hosts, const Error& why) {
   }
 }
 
+// Why a host may not be logged in to, however its connection turns out; empty:
+// it may.
+std::string WhyWithheld(const Plan& plan, const NextHop& hop,
+                        const HostPlan& host) {
+  bool authenticating = IsAuthenticating(plan.destination.policy.line.level);
+  for (const Plan::HopPolicy& held : plan.hop_policies) {
+    authenticating =
+        authenticating ||
+        (held.hop == hop && IsAuthenticating(held.policy.line.level));
+  }
+  if (!authenticating) {
+    return "no line that holds for " + hop.str() +
+           " is at an authenticating level";
+  }
+  // Whoever answers DNS for an address chooses that name.
+  if (host.needs_ptr) {
+    return "the line of " + hop.str() + " believes a PTR name (match=ptr)";
+  }
+  return {};
+}
+
 bool IsDryRun(const PolicyLine& line) {
   return line.on_fail == OnFail::kDeliver ||
          line.on_fail == OnFail::kDeliverClear;
@@ -166,6 +187,29 @@ Status Planner::AddHopLines(const RouteDecision& decision,
   return {};
 }
 
+// Only a hop that an administrator has named host by host: a domain's hosts are
+// whatever DNS says, and the credentials would go there.
+void Planner::AddCredentials(const RouteDecision& decision,
+                             const FoundHosts& found, Plan& plan) {
+  if (credentials_ == nullptr) return;
+  for (std::size_t at = 0; at < plan.hosts.size(); ++at) {
+    HostPlan& host = plan.hosts[at];
+    const NextHop& hop = decision.hops[found.hop[at]];
+    if (!hop.bracketed()) continue;
+    auto credentials = credentials_->For(hop);
+    if (!credentials) {
+      // Before a "no" that a dry run could pass over.
+      host.refused = Finding::Undecided(credentials.error());
+    } else if (*credentials) {
+      host.credentials = *std::move(credentials);
+      const auto why = WhyWithheld(plan, hop, host);
+      if (!why.empty() && !host.refused) {
+        host.refused = Finding::Violated(Reason::kCredentialsWithheld, why);
+      }
+    }
+  }
+}
+
 Planned Planner::MakePlan(const HostName& recipient, const NextHop& hop,
                           Deadline deadline) {
   const TimePoint now = clock_.Now();
@@ -194,6 +238,7 @@ Planned Planner::MakePlan(const HostName& recipient, const NextHop& hop,
   if (decision.refused) RefuseAll(plan.hosts, *decision.refused);
   const Status added = AddHopLines(decision, found, deadline, plan);
   if (!added) return WithLine(DeferFor(added.error()), plan.destination.policy);
+  AddCredentials(decision, found, plan);
 
   plan.valid_until = now + std::min(found.route.ttl, kLongestPlan);
   const auto limit = [&plan](const ServedPolicy& held) {

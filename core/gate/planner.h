@@ -13,6 +13,7 @@
 #include "core/policy/route_rule.h"
 #include "core/policy/served_policy.h"
 #include "core/route/router.h"
+#include "core/sasl/credential_store.h"
 
 namespace postern {
 
@@ -21,11 +22,13 @@ class Planner {
  public:
   Planner(PolicyStore& store, Router& router,
           std::span<PolicySource* const> sources,
-          std::span<const std::string> left_out, const Clock& clock)
+          std::span<const std::string> left_out, CredentialStore* credentials,
+          const Clock& clock)
       : store_(store),
         router_(router),
         sources_(sources),
         left_out_(left_out),
+        credentials_(credentials),
         clock_(clock) {}
 
   Planned MakePlan(const HostName& recipient, const NextHop& hop,
@@ -63,6 +66,10 @@ class Planner {
   // Adds what the hops' own lines ask of the hosts that each hop gave.
   Status AddHopLines(const RouteDecision& decision, const FoundHosts& found,
                      Deadline deadline, Plan& plan);
+  // Gives each host what its hop wants for a login, or refuses it where that
+  // may not be sent.
+  void AddCredentials(const RouteDecision& decision, const FoundHosts& found,
+                      Plan& plan);
   std::vector<HostPlan> PlanHosts(const Destination& destination,
                                   const std::vector<HostFacts>& hosts,
                                   Deadline deadline);
@@ -71,6 +78,7 @@ class Planner {
   Router& router_;
   std::span<PolicySource* const> sources_;
   std::span<const std::string> left_out_;
+  CredentialStore* credentials_;  // null: nobody logs in
   const Clock& clock_;
 };
 

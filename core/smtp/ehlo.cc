@@ -1,5 +1,6 @@
 #include "core/smtp/ehlo.h"
 
+#include <algorithm>
 #include <charconv>
 #include <string>
 #include <string_view>
@@ -26,6 +27,15 @@ std::optional<std::uint64_t> SizeLimit(std::string_view number) {
   return limit;
 }
 
+void AddWords(std::string_view text, std::vector<std::string>& words) {
+  while (!text.empty()) {
+    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+    const std::size_t end = std::min(text.find(' '), text.size());
+    if (end > 0) words.emplace_back(text.substr(0, end));
+    text.remove_prefix(end);
+  }
+}
+
 }  // namespace
 
 ServerCapabilities ParseEhlo(const SmtpReply& reply) {
@@ -43,6 +53,8 @@ ServerCapabilities ParseEhlo(const SmtpReply& reply) {
       offered.eight_bit_mime = true;
     } else if (keyword == "SMTPUTF8") {
       offered.smtputf8 = true;
+    } else if (keyword == "AUTH") {
+      AddWords(line.substr(keyword.size()), offered.auth);
     } else if (keyword == "SIZE") {
       offered.size = true;
       const std::string_view number =

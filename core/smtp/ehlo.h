@@ -5,11 +5,13 @@
 // offered.
 //
 // Sources: RFC 5321 section 4.1.1.1, RFC 1870 (SIZE), 2920 (PIPELINING), 3207
-// (STARTTLS), 6152 (8BITMIME), 6531 (SMTPUTF8).
+// (STARTTLS), 4954 (AUTH), 6152 (8BITMIME), 6531 (SMTPUTF8).
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "core/smtp/smtp_reply.h"
 
@@ -20,6 +22,7 @@ struct ServerCapabilities {
   bool pipelining = false;
   bool eight_bit_mime = false;
   bool smtputf8 = false;
+  std::vector<std::string> auth;            // SASL mechanisms, as they stand
   bool size = false;                        // takes SIZE= at MAIL
   std::optional<std::uint64_t> size_limit;  // nothing: none that it names
 };

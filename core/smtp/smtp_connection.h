@@ -35,6 +35,9 @@ class SmtpConnection final : public SmtpSession {
     const std::optional<IpAddress> local = stream_->LocalAddress();
     return local ? local->str() : std::string();
   }
+  SmtpStatus Authenticate(const SaslClient& sasl, const Credentials& who,
+                          Deadline deadline) override;
+  std::string_view logged_in() const override { return logged_in_; }
   SendResult Send(const Envelope& envelope, const Message& message,
                   Deadline deadline) override;
   bool Idle() override;
@@ -46,6 +49,7 @@ class SmtpConnection final : public SmtpSession {
 
  private:
   void Leave(std::chrono::milliseconds wait);
+  friend class Login;
   friend class Transaction;
 
   // Sends `commands` (with their line ends). Refuses if the server has spoken
@@ -71,7 +75,8 @@ class SmtpConnection final : public SmtpSession {
   // What the last EHLO said; nothing before one, and after STARTTLS.
   std::optional<ServerCapabilities> offered_;
   TlsEvidence evidence_;
-  bool used_ = false;  // MAIL was sent before
+  std::string_view logged_in_;  // one of SaslClient::Mechanisms()
+  bool used_ = false;           // MAIL was sent before
 };
 
 }  // namespace postern

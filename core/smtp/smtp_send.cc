@@ -159,6 +159,11 @@ bool Transaction::Check() {
     }
   }
   if (offered.size) mail_parameters_ += " SIZE=" + std::to_string(size);
+  if (message_.has_8bit() && !offered.eight_bit_mime &&
+      connection_.options_.refuse_8bit) {
+    return refuse({Reason::kEightBitNotSupported,
+                   "without-8bitmime = refuse, and EHLO did not offer it"});
+  }
   if (offered.eight_bit_mime && message_.has_8bit()) {
     mail_parameters_ += " BODY=8BITMIME";
   }

@@ -3,7 +3,7 @@
 // SmtpSession: one connection to one server, from connect to QUIT (RFC 5321,
 // RFC 3207). It knows how to speak, not whether to: the caller judges the
 // evidence between StartTls() and Hello(), and nothing of the envelope leaves
-// before Send().
+// before Send(), nor a credential before Authenticate().
 //
 // Every step has a deadline of its own within the caller's; replies, lines and
 // handshakes are bounded; nothing learnt before TLS survives it. Not
@@ -21,6 +21,7 @@
 #include "core/clock/clock.h"
 #include "core/names/ip_address.h"
 #include "core/outcome/result.h"
+#include "core/sasl/sasl_client.h"
 #include "core/smtp/message.h"
 #include "core/smtp/smtp_reply.h"
 #include "core/tls/socket_wait.h"
@@ -38,7 +39,8 @@ enum class SmtpStep {
   kHandshake,
   kGreeting,
   kHello,
-  kStartTls
+  kStartTls,
+  kAuthenticate
 };
 
 // Why a step failed; with the server's reply where there was one.
@@ -58,6 +60,7 @@ struct SmtpTimeouts {
   std::chrono::milliseconds greeting = std::chrono::minutes(5);
   std::chrono::milliseconds hello = std::chrono::minutes(5);
   std::chrono::milliseconds starttls = std::chrono::minutes(2);
+  std::chrono::milliseconds auth = std::chrono::minutes(2);
   std::chrono::milliseconds mail = std::chrono::minutes(5);
   std::chrono::milliseconds rcpt = std::chrono::minutes(5);
   std::chrono::milliseconds data = std::chrono::minutes(2);
@@ -71,6 +74,8 @@ struct SessionOptions {
   std::string helo;         // our name, an A-label or "[address]"
   bool wrapper = false;     // TLS from the first octet
   bool allow_helo = false;  // HELO where EHLO is refused: only without TLS
+  // Without 8BITMIME: kEightBitNotSupported, or the octets go as they are.
+  bool refuse_8bit = false;
   std::optional<IpAddress> source;
   TlsParameters tls;  // SNI, protocols, ciphers
   Cancellation cancellation;
@@ -85,8 +90,9 @@ struct SendResult {
   std::vector<SmtpReply> recipients;
   std::optional<SmtpReply> mail, data, dot;
   // Network, timeout, cancellation, local trouble, a 421, or what the EHLO
-  // rules out (kMessageTooBig, kSmtputf8NotSupported). With `dot_sent` the
-  // server may have taken the message (RFC 5321 section 4.5.3.2.6).
+  // rules out (kMessageTooBig, kSmtputf8NotSupported, kEightBitNotSupported).
+  // With `dot_sent` the server may have taken the message (RFC 5321
+  // section 4.5.3.2.6).
   std::optional<Error> failure;
   bool dot_sent = false;
 };
@@ -117,8 +123,20 @@ class SmtpSession {
   // This side's address, as text; empty where the kernel won't say.
   virtual std::string local_address() const = 0;
 
+  // AUTH (RFC 4954), by the best mechanism that the last EHLO offered; once,
+  // after Hello(), and refused without TLS. kAuthNotOffered, kAuthRefused
+  // (5xx), kAuthDeferred (4xx), kAuthInvalid. After a failure only Quit() is
+  // left. No text of a failure has the secret, even where the server repeats
+  // it.
+  virtual SmtpStatus Authenticate(const SaslClient& sasl,
+                                  const Credentials& who,
+                                  Deadline deadline) = 0;
+  // The mechanism of a login that succeeded; empty: there was none.
+  virtual std::string_view logged_in() const = 0;
+
   // MAIL, RCPT, DATA, message, final dot; pipelined where offered. Refuses
-  // before MAIL what the EHLO rules out: SIZE (kMessageTooBig), SMTPUTF8 for a
+  // before MAIL what the EHLO rules out: SIZE (kMessageTooBig), 8-bit octets
+  // where the options say so (kEightBitNotSupported), SMTPUTF8 for a
   // non-ASCII address. A UTF-8 header alone is sent with SMTPUTF8 where that is
   // offered and as it is elsewhere, as MTAs have always done. An address that
   // isn't one ("a@b>\r\nDATA") is kRequestInvalid. Where no recipient was

@@ -15,6 +15,7 @@
 #include "core/outcome/finding.h"
 #include "core/outcome/published_policy.h"
 #include "core/route/host_facts.h"
+#include "core/sasl/credentials.h"
 #include "core/verify/verifier.h"
 
 namespace postern {
@@ -53,6 +54,9 @@ struct HostPlan {
   std::string weaker{};
   // How long what the sources said may be believed.
   std::chrono::seconds ttl{86'400};
+  // What the next hop that led here wants: sent after "pass" on a connection,
+  // and nothing of a message without. Null: nobody logs in.
+  std::shared_ptr<const Credentials> credentials{};
 };
 
 }  // namespace postern

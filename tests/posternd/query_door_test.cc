@@ -140,7 +140,7 @@ TEST_F(QueryDoorTest, ExplainsAPlanAsDocumented) {
   for (const char* member :
        {"preference", "mx_security", "address_security", "expanded", "failure",
         "refused", "wrapper", "published", "requires", "records", "servername",
-        "protocols", "ciphers", "exclude", "needs_ptr", "notes",
+        "protocols", "ciphers", "exclude", "needs_ptr", "login", "notes",
         "published_policies", "weaker"}) {
     EXPECT_TRUE(host.contains(member)) << member;
   }

@@ -170,6 +170,19 @@ TEST(SettingsTest, TheJournalLiesBesideTheStateStoreUnlessItIsNamed) {
   EXPECT_FALSE(ParseSettings("journal = x.db").ok());
 }
 
+TEST(SettingsTest, CredentialsAreAFileOrNothing) {
+  EXPECT_EQ(ParseSettings("")->credentials, "");
+  EXPECT_EQ(ParseSettings("credentials = /c/x")->credentials, "/c/x");
+  EXPECT_FALSE(ParseSettings("credentials = x").ok());
+}
+
+TEST(SettingsTest, EightBitOctetsGoUnlessTheyAreRefused) {
+  EXPECT_FALSE(ParseSettings("")->refuse_8bit);
+  EXPECT_FALSE(ParseSettings("without-8bitmime = send")->refuse_8bit);
+  EXPECT_TRUE(ParseSettings("without-8bitmime = refuse")->refuse_8bit);
+  EXPECT_FALSE(ParseSettings("without-8bitmime = yes").ok());
+}
+
 TEST(SettingsTest, TheDocumentationHoldsTheTable) {
   std::ifstream file(POSTERN_SOURCE_DIR "/docs/configuration.md");
   std::ostringstream text;

@@ -35,6 +35,11 @@ class CountingSession final : public SmtpSession {
   SendResult Send(const Envelope&, const Message&, Deadline) override {
     return {};
   }
+  SmtpStatus Authenticate(const SaslClient&, const Credentials&,
+                          Deadline) override {
+    return std::nullopt;
+  }
+  std::string_view logged_in() const override { return {}; }
   bool Idle() override { return idle; }
   void SetCancellation(const Cancellation& given) override {
     cancellation = given;

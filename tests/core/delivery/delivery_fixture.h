@@ -107,6 +107,18 @@ class TextMessage final : public Message {
   std::string text_;
 };
 
+// How many commands of all connections began so.
+inline std::size_t Count(const std::vector<ConnectionRecord>& records,
+                         std::string_view verb) {
+  std::size_t count = 0;
+  for (const ConnectionRecord& record : records) {
+    for (const std::string& command : record.commands) {
+      count += command.starts_with(verb) ? 1 : 0;
+    }
+  }
+  return count;
+}
+
 // Every host of bank.test listens on one port of its own loopback address.
 class DeliveryTest : public testing::Test {
  protected:

@@ -19,17 +19,6 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-std::size_t Count(const std::vector<ConnectionRecord>& records,
-                  std::string_view verb) {
-  std::size_t count = 0;
-  for (const ConnectionRecord& record : records) {
-    for (const std::string& command : record.commands) {
-      count += command.starts_with(verb) ? 1 : 0;
-    }
-  }
-  return count;
-}
-
 std::size_t Messages(const std::vector<ConnectionRecord>& records) {
   std::size_t count = 0;
   for (const ConnectionRecord& record : records)

@@ -121,7 +121,7 @@ class PlannerTest : public testing::Test {
   ScriptedSource webpki_;
   PolicySource* const sources_[1] = {&webpki_};
   std::vector<std::string> left_out_;
-  Planner planner_{store_, router_, sources_, left_out_, clock_};
+  Planner planner_{store_, router_, sources_, left_out_, nullptr, clock_};
 };
 
 TEST_F(PlannerTest, PlansEveryHostInOrderWithTheLineThatHolds) {
@@ -295,14 +295,14 @@ TEST_F(PlannerTest, PublishedLevelsAreNeverSilentlyWeaker) {
 TEST_F(PlannerTest, AutoIsItsFloorOnlyWhenBothPublishedSourcesAreLeftOut) {
   store_.Set("bank.test auto floor=encrypt");
   left_out_ = {"dane"};
-  Planner one{store_, router_, sources_, left_out_, clock_};
+  Planner one{store_, router_, sources_, left_out_, nullptr, clock_};
   const Planned held =
       one.MakePlan(TestDomain("bank.test"), NextHop::Parse("bank.test").value(),
                    Deadline::After(seconds(5)));
   EXPECT_TRUE(Yes(held).hosts[0].refused);
 
   const std::vector<std::string> both{"dane", "mta-sts"};
-  Planner two{store_, router_, sources_, both, clock_};
+  Planner two{store_, router_, sources_, both, nullptr, clock_};
   const Planned floor =
       two.MakePlan(TestDomain("bank.test"), NextHop::Parse("bank.test").value(),
                    Deadline::After(seconds(5)));

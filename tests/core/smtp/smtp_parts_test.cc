@@ -45,6 +45,12 @@ TEST(EhloTest, ASizeThatNamesNoLimitIsNone) {
   }
 }
 
+TEST(EhloTest, ListsTheMechanismsOfAllAuthLines) {
+  EXPECT_EQ(Offered({"AUTH PLAIN  LOGIN ", "auth SCRAM-SHA-256"}).auth,
+            (std::vector<std::string>{"PLAIN", "LOGIN", "SCRAM-SHA-256"}));
+  EXPECT_TRUE(Offered({"AUTH", "AUTH=LOGIN", "XAUTH PLAIN"}).auth.empty());
+}
+
 TEST(SmtpPathTest, TakesAddressesAsTheyAre) {
   for (const char* address :
        {"", "a@b.test", "-h@x.test", "\"a b\"@c.test", "\"a>b\"@c.test",

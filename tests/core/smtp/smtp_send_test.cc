@@ -278,6 +278,22 @@ TEST_P(SmtpSendTest, EightBitAndUtf8AreDeclaredWhereTheyAreOffered) {
   EXPECT_FALSE(record_.Saw("MAIL"));
 }
 
+TEST_P(SmtpSendTest, EightBitOctetsAreRefusedBeforeMailWhereTheyMayNotGo) {
+  TextMessage message("Subject: x\r\n\r\n\xc3\xbc\r\n");
+  message.eight_bit = true;
+  SessionOptions options = Options();
+  options.refuse_8bit = true;
+  const SendResult sent = Send(Behaviour(), kOne, message, options);
+  ASSERT_TRUE(sent.failure);
+  EXPECT_EQ(sent.failure->reason(), Reason::kEightBitNotSupported);
+  EXPECT_FALSE(record_.Saw("MAIL"));
+  EXPECT_EQ(Send(Behaviour(), kOne, message_, options).dot->code, 250);
+
+  ServerBehaviour modern = Behaviour();
+  modern.keywords.emplace_back("8BITMIME");
+  EXPECT_EQ(Send(modern, kOne, message, options).dot->code, 250);
+}
+
 TEST_P(SmtpSendTest, AnEnvelopeCannotInjectCommands) {
   for (const Envelope& envelope :
        {Envelope{"a@b.test>\r\nRCPT TO:<x@y.test", {"b@mx.test"}, ""},
