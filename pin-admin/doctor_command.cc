@@ -49,6 +49,7 @@ ExitStatus RunDoctor(Context& context) {
   WatchedPolicy policy;
   LookAtStore(context, policy, found);
   Append(found, InspectRights(settings, context.args.Get("config")));
+  Append(found, InspectCredentials(settings, policy));
   SystemPrograms programs;
   for (const auto& mta : InspectMtas(context.args, settings, programs)) {
     Append(found, mta->Setup());

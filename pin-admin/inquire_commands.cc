@@ -78,6 +78,9 @@ void ShowHost(Output& out, const Json& host, std::size_t number) {
     out.Line("   must satisfy " + Text(verifier["source"]) + ": " +
              Text(verifier["what"]));
   }
+  if (const bool* login = host["login"].boolean(); login && *login) {
+    out.Line("   then log in, with the credentials of this next hop");
+  }
   for (const Json& verifier : Items(host["records"])) {
     out.Line("   looked at, and nothing depends on it: " +
              Text(verifier["source"]) + ": " + Text(verifier["what"]));

@@ -220,6 +220,9 @@ bool IsPolicyNo(Reason reason) {
     case Reason::kNullMx:
     case Reason::kDomainNotFound:
     case Reason::kServerRejected:
+    case Reason::kAuthRefused:
+    case Reason::kAuthRequired:
+    case Reason::kCredentialsWithheld:
       return true;
     default:
       break;

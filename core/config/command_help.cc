@@ -101,7 +101,7 @@ void AddExample(std::string_view example, std::string& out) {
 
 std::vector<OptionSpec> WithHelp(std::span<const OptionSpec> options) {
   std::vector<OptionSpec> all(options.begin(), options.end());
-  all.push_back({"help", 'h', "", "Shows this help."});
+  all.push_back({"help", 'h', "", "show this help"});
   return all;
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr OptionSpec kHelp{"help", 'h', "", "Shows this help."};
+constexpr OptionSpec kHelp{"help", 'h', "", "show this help"};
 
 Error Usage(std::string detail) {
   return Error(Reason::kRequestInvalid, std::move(detail));

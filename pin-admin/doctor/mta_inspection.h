@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,8 @@ struct WatchedLine {
 struct WatchedPolicy {
   std::vector<WatchedLine> lines;
   std::vector<std::string> keys;  // sorted
+  // Next hops that lines at authenticating levels lead to or are for.
+  std::set<std::string> proven_hops;
   // The key that holds for a domain; "*" where no nearer one does.
   std::string HoldingKey(const std::string& domain) const;
 };

@@ -14,12 +14,18 @@
 #include "core/dns/resolver.h"
 #include "core/store/author_store.h"
 #include "pin-admin/doctor/diagnosis.h"
+#include "pin-admin/doctor/mta_inspection.h"
 
 namespace postern {
 
 // Owners and modes of stores, directories, sockets and `config_file`. As root.
 std::vector<Diagnosis> InspectRights(const Settings& settings,
                                      const std::string& config_file);
+
+// The file of credentials, and whether each of its lines can be used: a hop
+// that no line at an authenticating level leads to gets none. As root.
+std::vector<Diagnosis> InspectCredentials(const Settings& settings,
+                                          const WatchedPolicy& policy);
 
 // Is what was written in force, and is the history in the past?
 std::vector<Diagnosis> InspectSnapshot(AuthorStore& store,

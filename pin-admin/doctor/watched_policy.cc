@@ -14,6 +14,13 @@ bool Authenticates(const PolicyLine& line) {
   return IsAuthenticating(line.level) || IsAuthenticating(LocalLevel(line));
 }
 
+void AddProvenHops(const PolicyKey& key, const PolicyLine& line,
+                   std::set<std::string>& hops) {
+  if (!IsAuthenticating(line.level)) return;
+  if (key.kind() == PolicyKey::Kind::kNextHop) hops.insert(key.str());
+  for (const NextHop& hop : line.route) hops.insert(hop.str());
+}
+
 }  // namespace
 
 std::string WatchedPolicy::HoldingKey(const std::string& domain) const {
@@ -30,6 +37,9 @@ std::string WatchedPolicy::HoldingKey(const std::string& domain) const {
 }
 
 void AddRow(const PolicyRow& row, WatchedPolicy& policy) {
+  if (const auto& kept = row.line ? row.line : row.exception) {
+    AddProvenHops(row.key, *kept, policy.proven_hops);
+  }
   // A next hop's line holds wherever mail goes to that hop; it has no mail of
   // its own to be routed.
   if (row.key.kind() == PolicyKey::Kind::kNextHop) return;

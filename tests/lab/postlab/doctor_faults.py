@@ -226,6 +226,18 @@ def relayed(address: str, fails_tlsa: bool = False):
     return broken
 
 
+def credentials(file_mode: int, hop: str):
+    @contextmanager
+    def broken(bench):
+        file = Path("/run/lab/doctor/credentials")
+        file.write_text(f"{hop} alice secret\n", encoding="ascii")
+        shutil.chown(file, "postern", "postern")
+        file.chmod(file_mode)
+        with setting("credentials", str(file))(bench):
+            yield None
+    return broken
+
+
 @contextmanager
 def empty_trust(bench):
     empty = Path("/run/lab/doctor/no-authorities")
@@ -274,6 +286,15 @@ FAULTS = [
     Fault("service-old", {"service-version": ["0.0.1"]}, old_service, 3),
     Fault("user-missing", {"user-missing": ["adduser"], "service-silent": ["client-not-allowed"]},
           setting("user", "nobody-there")),
+    Fault("credentials-good", {}, credentials(0o600, "[relay.clinic.example]:465"), 0),
+    Fault("credentials-mode", {"credentials-unusable": ["chmod 600"]},
+          credentials(0o640, "[relay.clinic.example]:465")),
+    Fault("credentials-broken", {"credentials-unusable": ["line 1"]},
+          credentials(0o600, "relay.clinic.example")),
+    Fault("credentials-absent", {"credentials-unusable": ["No such"]},
+          setting("credentials", "/run/lab/nowhere")),
+    Fault("credentials-withheld", {"credentials-withheld": ["policy set '[other.test]:587'"]},
+          credentials(0o600, "[other.test]:587"), 3),
     Fault("trust-absent", {"trust-unreadable": ["No such"]},
           setting("trust-directory", "/run/lab/nowhere")),
     Fault("trust-empty", {"trust-empty": ["ca-certificates"]}, empty_trust),
