@@ -3,6 +3,7 @@
 import argparse
 import json
 import shutil
+import socket
 import sqlite3
 import subprocess
 import time
@@ -134,6 +135,27 @@ def hardening(trial: Trial) -> None:
     trial.check("systemd-analyze security: under 2.0", done.returncode == 0, done.stdout)
 
 
+def short_name(trial: Trial) -> None:
+    """A host without a full name: the service can't start, and the package says so."""
+    root, full = trial.root, socket.gethostname()
+    conf = root.file("/etc/postern/postern.conf")
+    before = conf.read_text(encoding="utf-8")
+
+    def configured() -> str:
+        return root.must("/var/lib/dpkg/info/postern.postinst", "configure", OLDER)
+    trial.check("with a full name nothing is said of it", "helo-name" not in configured())
+    try:
+        socket.sethostname("gatehouse")
+        said = configured()
+        trial.check("a host without a full name is told to set helo-name",
+                    "'gatehouse'" in said and "helo-name = " in said, said)
+        conf.write_text(before + "helo-name = mail.sender.test\n", encoding="utf-8")
+        trial.check("and not once it is set", "helo-name" not in configured())
+    finally:
+        conf.write_text(before, encoding="utf-8")
+        socket.sethostname(full)
+
+
 def upgrade(trial: Trial) -> None:
     root = trial.root
     root.must("pin-admin", "policy", "set", "bank.test", "fingerprint")
@@ -249,7 +271,7 @@ def purge(trial: Trial) -> None:
 def main(options: argparse.Namespace) -> int:
     begun = time.monotonic()
     trial = Trial(options)
-    for step in (first_installation, hardening, upgrade, newer_store, removal, purge):
+    for step in (first_installation, hardening, short_name, upgrade, newer_store, removal, purge):
         report.note(step.__name__.replace("_", " "))
         try:
             step(trial)
