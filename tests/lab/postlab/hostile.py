@@ -17,6 +17,9 @@ A script (all parts optional) says how the conversation departs from the usual:
   hold        the reply to DATA waits until a file of that name is in "release"
   hold-dot    the same for the reply to the message, once it is written down
   size        the SIZE to offer;  extensions: others to offer
+  before-tls  extensions to offer before TLS, and not after it
+  auth        the replies to AUTH and, after each 334, to the line that follows; the
+              last one again for all further lines
 """
 
 import json
@@ -110,7 +113,8 @@ class Conversation:
         verb = text.split(" ", 1)[0].upper()
         self.note("command", verb=verb, line=text[:1000])
         answer = {"EHLO": self.ehlo, "STARTTLS": self.starttls, "MAIL": self.envelope,
-                  "RCPT": self.envelope, "DATA": self.data, "QUIT": self.quit}.get(verb)
+                  "RCPT": self.envelope, "DATA": self.data, "QUIT": self.quit,
+                  "AUTH": self.auth}.get(verb)
         if answer is None:
             self.reply("250 2.0.0 Ok" if verb in ("HELO", "RSET", "NOOP") else
                        "502 5.5.2 not known here")
@@ -126,6 +130,7 @@ class Conversation:
             word = {"offer": "STARTTLS", "none": None, "stripped": "XXXXXXXX"}[
                 self.script.get("capability", "offer")]
             offers += [word] if word else []
+            offers += self.script.get("before-tls", [])
         offers += self.script.get("extensions",
                                   ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"])
         offers.append(f"SIZE {self.script.get('size', 0)}")
@@ -157,6 +162,24 @@ class Conversation:
         context = self.world.context(self.receiver, how, self)
         self.wire = TlsWire(self.wire.sock, context, cut.get("cut"), cut.get("half", False))
         self.note("handshake", version=self.wire.tls.version(), sni=self.sni)
+
+    def auth(self, _verb, _text) -> None:
+        replies = self.script.get("auth")
+        if replies is None:
+            self.reply("502 5.5.2 not known here")
+            return
+        for number in range(1000):
+            reply = replies[min(number, len(replies) - 1)]
+            self.reply(reply)
+            if not reply.startswith("334"):
+                return
+            line = self.wire.line()
+            if not line:
+                raise HungUp()
+            self.note("login", line=line.rstrip(b"\r\n").decode("utf-8", "replace")[:1000])
+            if line.startswith(b"*"):
+                self.reply("501 5.7.0 cancelled")
+                return
 
     def envelope(self, verb, _text) -> None:
         reply = self.answer(verb.lower(), "250 2.1.0 Ok")

@@ -30,6 +30,8 @@ def problems(world: World, receivers: list, before: dict, mail: Mail, got: Outco
     found = said(got, want)
     if want.seen:
         found += _seen(world, receivers, before, mail, want)
+    if want.login or want.auth >= 0:
+        found += _logins(world, receivers, before, want)
     if found:
         found.append(f"the MTA said: {got.result} {got.status} ({got.text})")
     return found
@@ -79,6 +81,21 @@ def _seen(world: World, receivers: list, before: dict, mail: Mail, want: Expect)
         found.append("no receiver was sent the message")
     if any(copy.taken for copy in copies):
         found.append("a receiver took the message")
+    return found
+
+
+def _logins(world: World, receivers: list, before: dict, want: Expect) -> list[str]:
+    """By the receivers' logs: how often AUTH was tried, and who got in and how."""
+    world.receivers.postfix.flush_log()
+    _until_over(world, receivers)
+    seen = {r.name: world.receivers.seen(r.name) for r in receivers}
+    tried = sum(seen[n].count("auth") - before[n].count("auth") for n in seen)
+    made = [login for n in seen for login in seen[n].logins[len(before[n].logins):]]
+    found = []
+    if want.auth >= 0 and tried != want.auth:
+        found.append(f"{tried} AUTH commands, not {want.auth}")
+    if want.login and made != [want.login]:
+        found.append(f"the receiver's log has the logins {made}, not {want.login}")
     return found
 
 

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-UNPACKED = ("postfix", "nsd", "unbound")
+UNPACKED = ("postfix", "nsd", "unbound", "sasl2-bin", "libsasl2-modules")
 
 # Changing this makes every cache start afresh.
 LAYOUT = "1"

@@ -12,13 +12,14 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import logs
+from . import accounts, logs
 from .pki import Pki
 from .postfix import Postfix
 from .scenarios import Receiver
 
 _LINE = re.compile(r"receiver/(?P<name>[\w-]+)/smtpd\[(?P<pid>\d+)\]: (?P<text>.*)$")
 _COUNT = re.compile(r"\b(ehlo|helo|starttls|mail|rcpt|data|bdat|quit|auth)=(\d+)(?:/(\d+))?")
+_LOGIN = re.compile(r"sasl_method=(?P<how>[\w-]+), sasl_username=(?P<who>\w+)")
 MARK = b"X-Lab-Id: "
 
 
@@ -42,6 +43,7 @@ class Seen:
     commands: dict = field(default_factory=dict)   # verb: how often
     lines: list = field(default_factory=list)      # scripted: what the client said
     sni: list = field(default_factory=list)
+    logins: list = field(default_factory=list)     # "MECHANISM user"
 
     def count(self, *verbs: str) -> int:
         return sum(self.commands.get(verb, 0) for verb in verbs)
@@ -65,6 +67,7 @@ class Receivers:
         _chown_vmail(self.mail)
         self._marks: dict[Path, str] = {}
         self.scripted = None
+        self.accounts = accounts.Accounts(self.postfix.config / "sasl")
 
     def chain(self, receiver: Receiver):
         return self.pki.chain(receiver.cert, receiver.names, receiver.name)
@@ -111,7 +114,9 @@ class Receivers:
             "service_throttle_time": "1s",
             "smtpd_tls_received_header": "yes",
             "smtpd_tls_session_cache_database": "",
+            "smtpd_sasl_local_domain": accounts.REALM,
         }, services)
+        self.accounts.make()
         for receiver in self.by_name.values():
             if receiver.sni_cert:
                 self.postfix.command("postmap", "-F", f"hash:{self._sni_file(receiver)}")
@@ -128,6 +133,8 @@ class Receivers:
             options["smtpd_tls_wrappermode"] = "yes"
         if receiver.sni_cert:
             options["tls_server_sni_maps"] = f"hash:{self._sni_map(receiver)}"
+        if receiver.auth:
+            options |= self.accounts.options(receiver.name, receiver.auth)
         # One process a connection: a changed certificate holds from the next one.
         options["max_use"] = "1"
         return (f"{receiver.ip}:{receiver.port} inet n - n - - smtpd\n"
@@ -153,6 +160,8 @@ class Receivers:
             text = match["text"]
             if text.startswith("connect from"):
                 seen.connections += 1
+            elif login := _LOGIN.search(text):
+                seen.logins.append(f"{login['how']} {login['who']}")
             elif "TLS connection established from" in text:
                 seen.tls += 1
             elif text.startswith("disconnect from"):

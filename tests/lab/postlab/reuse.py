@@ -27,6 +27,7 @@ class Play:
     title: str
     act: Callable
     more: list = field(default_factory=list)   # further destinations
+    settings: dict = field(default_factory=dict)  # of its posternd
 
     @property
     def row(self) -> int:
@@ -42,14 +43,18 @@ class Stage(faults.Scene):
 
     def __init__(self, lab, play: Play):
         super().__init__(lab, play)
-        self.own_service().start()
+        settings = play.settings
+        if "credentials" in settings:
+            settings = settings | {"credentials": str(lab.home / f"credentials-{play.id}")}
+        self.own_service(**settings).start()
         self.found: list[str] = []
 
-    def send(self, domain: str = "", expect: Expect = Expect(seen="message")) -> str:
+    def send(self, domain: str = "", expect: Expect = Expect(seen="message"),
+             body: str = "plain") -> str:
         """One message, and what had to come of it; its mark."""
         world = self.lab.world
         domain = domain or self.fault.domain
-        mail = messages.compose("sender@sender.test", f"someone@{domain}", "plain")
+        mail = messages.compose("sender@sender.test", f"someone@{domain}", body)
         queue_id = world.sender.submit(mail)
         got = world.sender.wait_attempt(queue_id, 1, PATIENCE)
         self.found += judge.problems(world, [], {}, mail, got, expect)
@@ -163,18 +168,14 @@ PLAYS = [
 ]
 
 
-def of(adapter: str) -> list[Play]:
-    """lmtp(8)'s qmgr stops asking for a destination that deferred twice."""
-    return [p for p in PLAYS if adapter == "postfix-pipe" or p.act is not dead_host]
-
-
 def prepare(lab, plays: list[Play]) -> None:
     """Their transports in the MTA's configuration; before it starts."""
     for play in plays:
         door = lab.home / "faults" / play.id / "door"
         for index, domain in enumerate([play.domain] + play.more):
             lab.world.sender.add_transport(
-                Transport(f"play{play.id}-{index}", door=door, recipient=domain))
+                Transport(f"play{play.id}-{index}", door=door, recipient=domain,
+                          persistent=True))
 
 
 def run(lab, play: Play) -> tuple[list[str], str]:

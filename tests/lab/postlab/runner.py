@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -10,12 +11,13 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import (adapters, clean_root, faults, judge, kills, local_mail, logs, messages, pins,
-               policy_hosts, report, reuse, second_opinion, several, space, stops)
+from . import (accounts, adapters, clean_root, faults, judge, kills, local_mail, logins, logs,
+               messages, pins, policy_hosts, report, reuse, second_opinion, several, space, stops)
 from . import scenarios as scenario_file
 from .product import Admin, Service, Syslog, install, install_packages, settings
 from .world import World
 
+PLAYS = reuse.PLAYS + logins.PLAYS
 PATIENCE = 90  # seconds for one attempt
 TOP = Path(__file__).resolve().parents[3]
 
@@ -23,7 +25,8 @@ TOP = Path(__file__).resolve().parents[3]
 class Lab:
     """The world with Postern in it, and the means to run a scenario."""
 
-    def __init__(self, adapter: str, build: Path, packages: Path | None = None):
+    def __init__(self, adapter: str, build: Path, packages: Path | None = None,
+                 more: dict | None = None):
         self.adapter, self.home = adapter, space.HOME
         # First of all: the packages bring the users with them.
         self.programs = (install_packages(packages) if packages else
@@ -34,11 +37,28 @@ class Lab:
         self.author = self.home / "private" / "author.db"
         self.author.parent.mkdir(mode=0o700, exist_ok=True)
         # A connection of its own for each attempt; row 23 is about the others.
-        self.service = self.make_service("main", **{"kept-connections": "0"}
-                                         | self.world.sender.service_settings())
+        self.service = self.make_service("main", **{"kept-connections": "0",
+                                                    "credentials": str(self._credentials())}
+                                         | self.world.sender.service_settings() | (more or {}))
         self.world.sender.use(self.service)
         self.admin = Admin(self.programs, self.service.config)
         self.done = {s.id: threading.Event() for s in self.world.scenarios}
+
+    def _credentials(self) -> Path:
+        """What all scenarios' relays want, in one file."""
+        lines = [scenario_file.fill(line, s).format(**accounts.SECRETS)
+                 for s in self.world.scenarios for line in s.credentials]
+        return self.write_credentials("main", lines)
+
+    def write_credentials(self, name: str, lines: list[str]) -> Path:
+        """A file of credentials as the service wants it, put in its place at once."""
+        file = self.home / f"credentials-{name}"
+        fresh = file.with_suffix(".new")
+        fresh.touch(mode=0o600)
+        fresh.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        shutil.chown(fresh, "postern", "postern")
+        fresh.rename(file)
+        return file
 
     def make_service(self, name: str, **more) -> Service:
         """A posternd of its own over the common author store."""
@@ -178,7 +198,7 @@ def prepare(chosen: argparse.Namespace):
 def show_list(adapter: str) -> int:
     for scenario in scenario_file.load():
         print(f"{scenario.id:8} {scenario.title:55} {scenario.domain}")
-    for thing in faults.of(adapter) + reuse.of(adapter):
+    for thing in faults.of(adapter) + PLAYS:
         print(f"{thing.id:8} {thing.title}")
     print(several.TITLE)
     print("23       kill -9 of client and service at system calls; 'postfix stop'")
@@ -189,17 +209,17 @@ def show_list(adapter: str) -> int:
 def main(chosen: argparse.Namespace) -> int:
     begun = time.monotonic()
     lab = Lab(chosen.adapter, chosen.bin_dir, chosen.packages)
+    played = {play.id for play in PLAYS}
     wanted = scenario_file.select(
         [s for s in lab.world.scenarios
-         if s.row not in (20, 22, 23, 24) and lab.world.sender.can(s)], chosen.only)
+         if s.row not in (20, 22, 23, 24) and s.id not in played and lab.world.sender.can(s)], chosen.only)
     broken = scenario_file.select(faults.of(chosen.adapter), chosen.only)
-    plays = scenario_file.select(reuse.of(chosen.adapter), chosen.only)
+    plays = scenario_file.select(PLAYS, chosen.only)
     ids = {s.id for s in wanted}
     lab.selected = ids.__contains__
     mixed = not chosen.only or "22" in chosen.only
-    # Row 23 needs strace beside the programs, and a client to kill.
-    endings = (chosen.adapter == "postfix-pipe" and not chosen.packages
-               and (not chosen.only or "23" in chosen.only))
+    # Row 23 needs strace beside the programs.
+    endings = not chosen.packages and (not chosen.only or "23" in chosen.only)
     unknown = [i for i in chosen.only if i not in ("22", "23")
                and not any(i in (x.id, str(x.row)) for x in wanted + broken + plays)]
     if unknown:
@@ -264,10 +284,20 @@ def check_sender(lab: Lab, tally: report.Tally) -> None:
     missing = [line for line in lab.world.sender.advised() if line not in printed]
     tally.check("'pin-admin config postfix' prints the lines that the lab uses",
                 not missing, f"missing: {missing}\n{printed}")
+    told = [f"{file}: {words!r}" for file in sorted(lab.home.rglob("*"))
+            if file.is_file() and _is_record(file)
+            for words in accounts.spoken() if words in file.read_bytes()]
+    tally.check("no log and no store has a relay's secret", not told, "\n".join(told[:5]))
     alive = lab.service.process.poll() is None
     tally.check("posternd still runs, and ends cleanly when told to",
                 alive and lab.service.stop() == 0,
                 f"status {lab.service.process.returncode}\n{lab.service.log.tail()}")
+
+
+def _is_record(file: Path) -> bool:
+    """What the sender's side writes down: logs, stores, the MTA's own."""
+    return (file.name in ("log", "syslog") or file.suffix in (".log", ".err", ".db")
+            or file.name.endswith("-wal")) and "receivers" not in file.parts
 
 
 def shell(lab: Lab) -> int:

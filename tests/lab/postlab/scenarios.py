@@ -31,6 +31,7 @@ class Receiver:
     sni_cert: str = ""             # presented where the client asks for `host`
     script: dict | None = None
     ipv6: bool = False             # an IPv6 address and none other; scripted only
+    auth: str = ""                 # SASL mechanisms; mail only after a login. Real ones only
     extra_ips: list = field(default_factory=list)  # published too; nobody is there
     name: str = ""                 # in logs; filled in when read
     ip: str = ""
@@ -55,6 +56,8 @@ class Expect:
     by: str = ""                   # the only host that got the message
     sni: str = ""                  # what the client asked for (scripted servers)
     fetched: int = -1              # requests to the policy host so far; -1: any number
+    login: str = ""                # "MECHANISM user", by the real receiver's log
+    auth: int = -1                 # how many AUTH commands the receivers saw; -1: whatever
 
 
 @dataclass
@@ -82,6 +85,7 @@ class Scenario:
     domain: str = ""
     policy: list = field(default_factory=list)
     pins: list = field(default_factory=list)     # tables: of, kind, role
+    credentials: list = field(default_factory=list)  # lines of the service's file
     receivers: list = field(default_factory=list)
     at: str = ""                                 # use this host, defined elsewhere
     zone: str = ""                               # "dead": nothing is published
@@ -161,6 +165,8 @@ def _scenario(table: dict) -> Scenario:
         raw = {"host": f"mx{index + 1 if index else ''}.{made.domain}",
                "preference": 10 * (index + 1)} | raw
         made.receivers.append(_build(Receiver, raw, where))
+    if any(r.auth and r.scripted for r in made.receivers):
+        raise ScenarioError(f"{where}: a scripted server's AUTH stands in its script")
     if any(r.ipv6 and not r.scripted for r in made.receivers):
         raise ScenarioError(f"{where}: only the scripted server has IPv6")
     return made

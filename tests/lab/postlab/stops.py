@@ -1,9 +1,11 @@
 """Row 23: `postfix stop` in mid-delivery, before the final dot and after it.
 
 Postfix is stopped as a whole, so this comes last. Its pipe(8) dies, the client
-notices and ends. Before the dot nothing may be sent; after it the service waits
+notices and ends; or its lmtp(8) dies, and the service notices. Before the dot nothing may be sent; after it the service waits
 for the reply, and the next attempt finds in the journal that it was.
 """
+
+import re
 
 from . import logs, messages
 
@@ -12,6 +14,11 @@ BEFORE, AFTER = "row23-before.test", "row23-after.test"
 
 def run(lab, tally) -> None:
     sender, receivers = lab.world.sender, lab.world.receivers
+
+    def busy(count: int) -> bool:
+        return re.search(rf'"name":"{sender.door}"[^}}]*"busy":{count},',
+                         lab.service.ask("status")) is not None
+
     mails, ids = {}, {}
     for domain in (BEFORE, AFTER):
         mails[domain] = messages.compose("sender@sender.test", f"stop@{domain}", "plain")
@@ -23,12 +30,11 @@ def run(lab, tally) -> None:
 
     sender.postfix.stop()
     alone = lab.service.process.poll() is None
-    logs.until(lambda: '"busy":1,' in lab.service.ask("status").split('"name":"query"')[0], 30,
+    logs.until(lambda: busy(1), 30,
                "the delivery before the dot is given up, the other one is not")
     for domain in (BEFORE, AFTER):
         (receivers.release / domain).touch()
-    logs.until(lambda: '"busy":0,' in lab.service.ask("status").split('"name":"query"')[0], 30,
-               "the service has its reply")
+    logs.until(lambda: busy(0), 30, "the service has its reply")
     early = receivers.transfers(mails[BEFORE].mark)
 
     sender.postfix.start()

@@ -44,6 +44,8 @@ class PostfixLmtp(PostfixPipe):
 
     def _limits(self, transport: Transport) -> dict:
         limits = {"destination_recipient_limit": transport.recipient_limit}
+        if transport.persistent:
+            limits["destination_concurrency_failed_cohort_limit"] = 0
         if not transport.door:
             limits |= {"destination_concurrency_limit": PROCESSES,
                        "initial_destination_concurrency": PROCESSES}

@@ -34,6 +34,9 @@ class Transport:
     arguments: str = ARGUMENTS
     recipient_limit: int = 1
     program: str = ""              # in postern-transport's place
+    # It goes on asking a door that has failed it (the queue manager gives up others'
+    # destinations for an hour after two failures).
+    persistent: bool = False
 
 
 class PostfixPipe:
