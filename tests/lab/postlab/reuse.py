@@ -43,9 +43,10 @@ class Stage(faults.Scene):
 
     def __init__(self, lab, play: Play):
         super().__init__(lab, play)
-        settings = play.settings
+        # Longer than a loaded machine takes from one message to the next.
+        settings = {"kept-idle": "15s"} | play.settings
         if "credentials" in settings:
-            settings = settings | {"credentials": str(lab.home / f"credentials-{play.id}")}
+            settings["credentials"] = str(lab.home / f"credentials-{play.id}")
         self.own_service(**settings).start()
         self.found: list[str] = []
 
