@@ -135,36 +135,6 @@ void JudgeLook(const std::string& where, const Json& address, TimePoint now,
   }
 }
 
-// A record says one of the digests that we have of a certificate.
-bool Says(std::string_view record, const Json& certificate) {
-  const bool whole = record.substr(2, 1) == "0";
-  const std::string_view algorithm = record.substr(4, 1) == "1"   ? "sha256"
-                                     : record.substr(4, 1) == "2" ? "sha512"
-                                                                  : "";
-  if (algorithm.empty()) return false;
-  const std::string key = (whole ? "cert_" : "spki_") + std::string(algorithm);
-  return record.substr(6) == certificate[key].text();
-}
-
-// Whether any record fits what the host showed; nothing if that can't be said.
-std::optional<bool> TlsaFits(const Json& host) {
-  bool seen = false;
-  for (const Json& address : Items(host["addresses"])) {
-    const Json::Array& chain = Items(address["with_sni"]["chain"]);
-    for (const Json& record : Items(host["tlsa"]["records"])) {
-      const std::string_view text = record.text();
-      if (text.size() < 6 || text[4] == '0') return std::nullopt;
-      for (std::size_t i = 0; i < chain.size(); ++i) {
-        seen = true;
-        const bool counts = text[0] == '3' ? i == 0 : text[0] == '2';
-        if (counts && Says(text, chain[i])) return true;
-      }
-    }
-  }
-  if (!seen) return std::nullopt;
-  return false;
-}
-
 void JudgeTlsa(const std::string& where, const Json& host,
                std::vector<Remark>& remarks) {
   const Json& tlsa = host["tlsa"];
@@ -183,16 +153,19 @@ void JudgeTlsa(const std::string& where, const Json& host,
                                "signed: they have no effect"});
     return;
   }
-  const std::optional<bool> fits = TlsaFits(host);
-  if (!fits) return;
-  remarks.push_back(*fits
-                        ? Remark{Weight::kGood, "tlsa-matches",
-                                 where + "signed TLSA records match what the "
-                                         "server shows"}
-                        : Remark{Weight::kNo, "tlsa-mismatch",
-                                 where + "no TLSA record matches what the "
-                                         "server shows: senders that use DANE "
-                                         "send nothing here"});
+  for (const Json& address : Items(host["addresses"])) {
+    const Json& verdict = address["tlsa"];
+    const std::string_view result = verdict["result"].text();
+    const std::string why(verdict["reason"].text());
+    if (result == "accept") {
+      remarks.push_back({Weight::kGood, "tlsa-matches",
+                         where + "senders that use DANE accept it: " + why});
+    } else if (result == "reject") {
+      remarks.push_back(
+          {Weight::kNo, "tlsa-mismatch",
+           where + "senders that use DANE send nothing here: " + why});
+    }
+  }
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "pin-admin/handshake_look.h"
 #include "pin-admin/parallel.h"
 #include "pin-admin/probe_dns.h"
+#include "pin-admin/verify_request.h"
 
 namespace postern {
 namespace {
@@ -70,8 +71,9 @@ Json LookJson(const Walk& walk, const HandshakeLook& look) {
   return json.Set("chain", std::move(chain));
 }
 
+// `chain` gets what the server presented with SNI.
 Json AddressJson(const Walk& walk, const HostFacts& host,
-                 const IpAddress& address) {
+                 const IpAddress& address, std::vector<DerCertificate>& chain) {
   const Deadline deadline = Deadline::After(walk.options.each);
   Json json = Json::MakeObject();
   json.Set("address", address.str());
@@ -84,6 +86,7 @@ Json AddressJson(const Walk& walk, const HostFacts& host,
   }
   const HandshakeLook with = LookAt(request, walk.tls, deadline);
   json.Set("with_sni", LookJson(walk, with));
+  chain = with.evidence.chain();
   json.Set("without_sni", Json());
   json.Set("same_certificate", Json());
   if (!walk.options.without_sni || !request.server_name ||
@@ -117,7 +120,33 @@ struct Task {
   std::size_t host;
   const IpAddress* address;
   Json result;
+  std::vector<DerCertificate> chain;
 };
+
+// What a sender that uses DANE would say of the chain; null where there are no
+// signed records or there was no handshake.
+Json TlsaVerdict(const Json& tlsa, const NextHop& target,
+                 const std::vector<DerCertificate>& chain, TimePoint now) {
+  const Json::Array* records = tlsa["records"].array();
+  if (records == nullptr || records->empty() || chain.empty() ||
+      tlsa["security"].text() != "secure") {
+    return {};
+  }
+  VerifyRequest request;
+  request.level = Level::kDane;
+  request.at = now;
+  for (const Json& record : *records) {
+    request.tlsa.emplace_back(record.text());
+  }
+  AcceptedNames& names = request.names.emplace();
+  if (auto base = ReferenceIdentity::Parse(tlsa["base"].text())) {
+    names.references.push_back(*std::move(base));
+  }
+  if (const Domain* domain = target.domain()) {
+    names.references.push_back(ReferenceIdentity::Exact(*domain));
+  }
+  return ToJson(VerifyTlsa(request, chain));
+}
 
 }  // namespace
 
@@ -136,35 +165,38 @@ Json ProbeWalk(Resolver& resolver, const TlsClient& tls, const NextHop& target,
   std::vector<Task> tasks;
   std::size_t addresses = 0;
   for (std::size_t i = 0; i < found.hosts.size(); ++i) {
-    if (options.tlsa) tasks.push_back({i, nullptr, {}});
+    if (options.tlsa) tasks.push_back({i, nullptr, {}, {}});
     for (const IpAddress& address : found.hosts[i].ips) {
       if (addresses++ < options.max_addresses)
-        tasks.push_back({i, &address, {}});
+        tasks.push_back({i, &address, {}, {}});
     }
   }
   document.Set("addresses_left_out",
                addresses - std::min(addresses, options.max_addresses));
-  ForEachInParallel(tasks.size(), options.threads, options.progress, "Probing",
-                    [&](std::size_t i) {
-                      Task& task = tasks[i];
-                      const HostFacts& host = found.hosts[task.host];
-                      task.result =
-                          task.address != nullptr
-                              ? AddressJson(walk, host, *task.address)
-                              : LookUpTlsa(resolver, host,
-                                           Deadline::After(options.each));
-                    });
+  ForEachInParallel(
+      tasks.size(), options.threads, options.progress, "Probing",
+      [&](std::size_t i) {
+        Task& task = tasks[i];
+        const HostFacts& host = found.hosts[task.host];
+        task.result =
+            task.address != nullptr
+                ? AddressJson(walk, host, *task.address, task.chain)
+                : LookUpTlsa(resolver, host, Deadline::After(options.each));
+      });
   Json hosts = Json::MakeArray();
   for (std::size_t i = 0; i < found.hosts.size(); ++i) {
     Json host = HostJson(found.hosts[i]);
     Json list = Json::MakeArray();
+    // The records come before the addresses, which are compared with them.
     for (Task& task : tasks) {
       if (task.host != i) continue;
-      if (task.address != nullptr) {
-        list.Add(std::move(task.result));
-      } else {
+      if (task.address == nullptr) {
         host.Set("tlsa", std::move(task.result));
+        continue;
       }
+      task.result.Set("tlsa",
+                      TlsaVerdict(host["tlsa"], target, task.chain, now));
+      list.Add(std::move(task.result));
     }
     hosts.Add(host.Set("addresses", std::move(list)));
   }

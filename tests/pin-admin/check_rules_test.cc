@@ -273,24 +273,31 @@ TEST_F(MeaningTest, BothCertificatesAreNamedWhereTheyDependOnSni) {
   EXPECT_THAT(remark->text, HasSubstr("somebody-else.example"));
 }
 
-TEST_F(MeaningTest, TlsaIsComparedWhereItIsSigned) {
+TEST_F(MeaningTest, TlsaCountsWhereItIsSigned) {
   const Json leaf = Facts(ForHost("mx.bank.example"));
-  const auto with = [&](const std::string& record, const char* security) {
+  const auto with = [&](const char* result, const char* security) {
     Json walk = Walk(leaf, "secure");
     Json host = (*walk["hosts"].array())[0];
-    host.Set("tlsa", Json::MakeObject()
-                         .Set("presence", "found")
-                         .Set("security", security)
-                         .Set("records", Json::MakeArray().Add(record)));
+    Json address = (*host["addresses"].array())[0];
+    address.Set("tlsa", Json::MakeObject()
+                            .Set("result", result)
+                            .Set("reason", "told as it is"));
+    host.Set("addresses", Json::MakeArray().Add(address));
+    host.Set(
+        "tlsa",
+        Json::MakeObject().Set("presence", "found").Set("security", security));
     walk.Set("hosts", Json::MakeArray().Add(host));
     return MeaningOf(walk, target_, kNow);
   };
-  const std::string good = "3 1 1 " + std::string(leaf["spki_sha256"].text());
-  EXPECT_NE(Find(with(good, "secure"), "tlsa-matches"), nullptr);
-  EXPECT_NE(Find(with(good, "insecure"), "tlsa-insecure"), nullptr);
-  EXPECT_NE(
-      Find(with("3 1 1 " + std::string(64, '0'), "secure"), "tlsa-mismatch"),
-      nullptr);
+  EXPECT_NE(Find(with("accept", "secure"), "tlsa-matches"), nullptr);
+  EXPECT_NE(Find(with("accept", "insecure"), "tlsa-insecure"), nullptr);
+  EXPECT_EQ(Find(with("accept", "insecure"), "tlsa-matches"), nullptr);
+  const auto refused = with("reject", "secure");
+  const Remark* remark = Find(refused, "tlsa-mismatch");
+  ASSERT_NE(remark, nullptr);
+  EXPECT_THAT(remark->text, HasSubstr("told as it is"));
+  // Where DANE is not built in, nothing is said.
+  EXPECT_EQ(Find(with("error", "secure"), "tlsa-mismatch"), nullptr);
 }
 
 }  // namespace
