@@ -38,7 +38,7 @@ class Search {
       const bool alias = host_.expanded && *host_.expanded != *own;
       if (alias && Settles(*host_.expanded)) return std::move(found_);
       if (Settles(*own)) return std::move(found_);
-      return Nothing("no TLSA records");
+      return Nothing(std::move(seen_));
     }
     // Section 2.2.2: an alias may be secure although what it leads to is not.
     if (!host_.expanded || !AliasIsSecure(*own)) {
@@ -47,7 +47,7 @@ class Search {
                      " are not signed");
     }
     if (Settles(*own)) return std::move(found_);
-    return Nothing("no TLSA records");
+    return Nothing(std::move(seen_));
   }
 
  private:
@@ -67,7 +67,13 @@ class Search {
       return true;
     }
     found_.ttl = std::min(found_.ttl, answer.ttl);
-    if (!answer.found() || !answer.secure()) return false;
+    if (!answer.found() || !answer.secure()) {
+      seen_ += seen_.empty() ? "" : "; ";
+      seen_ += answer.found() ? "the TLSA records at " : "no TLSA records at ";
+      seen_ += TlsaOwner(host_.port, base);
+      if (answer.found()) seen_ += " are not signed";
+      return false;
+    }
     found_.base = base;
     found_.records = std::move(answer.records);
     return true;
@@ -88,6 +94,7 @@ class Search {
   const HostFacts& host_;
   const Deadline deadline_;
   TlsaLookup found_;
+  std::string seen_;  // of each name asked: why it settles nothing
 };
 
 }  // namespace

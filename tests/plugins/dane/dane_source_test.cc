@@ -119,6 +119,9 @@ TEST_F(DaneSourceTest, ProvenAbsentOrInsecureRecordsAreNone) {
     const Contribution said = Ask(Host("mx.example.org"));
     EXPECT_EQ(said.state, State::kAbsent);
     EXPECT_FALSE(said.published);
+    EXPECT_THAT(said.detail,
+                HasSubstr(answer.found() ? "are not signed"
+                                         : "no TLSA records at _25._tcp."));
   }
 }
 
