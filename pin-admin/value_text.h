@@ -12,6 +12,7 @@
 #include "core/clock/clock.h"
 #include "core/outcome/result.h"
 #include "core/policy/pin.h"
+#include "core/x509/base64.h"  // IWYU pragma: export
 #include "core/x509/digest.h"
 
 namespace postern {
@@ -39,10 +40,6 @@ std::optional<DigestAlgorithm> DigestAlgorithmOfLength(std::size_t octets);
 
 // Octets of hexadecimal, any case, colons or not; nothing for anything else.
 std::optional<std::string> FromHex(std::string_view text);
-// Octets of base64, padded or not; nothing for anything else.
-std::optional<std::string> FromBase64(std::string_view text);
-// With padding, on one line.
-std::string ToBase64(std::string_view octets);
 
 // The first 16 digits of a long hexadecimal text, enough to tell it from others
 // (and for WHICH of `pin remove`); never enough to compare keys by.

@@ -1,9 +1,10 @@
 #include "core/gate/explain.h"
 
-#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <vector>
+
+#include "core/x509/base64.h"
 
 namespace postern {
 namespace {
@@ -157,21 +158,7 @@ Json ToJson(const Plan& plan) {
 }
 
 std::string Base64(const DerCertificate& octets) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((octets.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < octets.size(); i += 3) {
-    const std::size_t left = octets.size() - i;
-    std::uint32_t group = std::uint32_t{octets[i]} << 16;
-    if (left > 1) group |= std::uint32_t{octets[i + 1]} << 8;
-    if (left > 2) group |= octets[i + 2];
-    text += kDigits[group >> 18];
-    text += kDigits[(group >> 12) & 63];
-    text += left > 1 ? kDigits[(group >> 6) & 63] : '=';
-    text += left > 2 ? kDigits[group & 63] : '=';
-  }
-  return text;
+  return ToBase64(std::string(octets.begin(), octets.end()));
 }
 
 Json ToJson(const ProbedAddress& probed) {
