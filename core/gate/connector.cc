@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/tls/negotiated.h"
 #include "core/verify/judge.h"
 
 namespace postern {
@@ -62,17 +63,22 @@ Verdict JudgeBehind(const HostPlan& host, const TlsEvidence& evidence,
 
 // What a verdict says besides what Judge() knows.
 void Complete(const Plan& plan, const HostPlan& host, const IpAddress& address,
+              Basis basis, Verdict& verdict) {
+  verdict.mx_host = ToString(host.facts.host);
+  verdict.address = address.str();
+  verdict.basis = basis;
+  verdict.line = Format(plan.destination.policy.line);
+  verdict.origin = plan.destination.policy.origin;
+}
+
+void Complete(const Plan& plan, const HostPlan& host, const IpAddress& address,
               Basis basis, Connection& connection) {
   Verdict& verdict = connection.verdict;
   if (!connection.logged_in.empty() && verdict.pass()) {
     verdict.sentence += "; logged in by ";
     verdict.sentence += connection.logged_in;
   }
-  verdict.mx_host = ToString(host.facts.host);
-  verdict.address = address.str();
-  verdict.basis = basis;
-  verdict.line = Format(plan.destination.policy.line);
-  verdict.origin = plan.destination.policy.origin;
+  Complete(plan, host, address, basis, verdict);
 }
 
 }  // namespace
@@ -219,6 +225,24 @@ bool Connector::LogIn(const HostPlan& host, Connection& connection,
   }
   connection.logged_in = connection.session->logged_in();
   return true;
+}
+
+Verdict Connector::JudgeMade(const Plan& plan, const HostPlan& host,
+                             const IpAddress& address, TlsEvidence& evidence,
+                             Deadline deadline) const {
+  const bool encrypted = !evidence.protocol.empty();
+  evidence.peer_address = address.str();
+  if (host.needs_ptr && encrypted) {
+    evidence.confirmed_ptr = ConfirmedPtr(address, deadline);
+  }
+  Verdict verdict = JudgeBehind(host, evidence, clock_.Now());
+  if (verdict.pass() && encrypted) {
+    const Status negotiated =
+        CheckNegotiated(evidence, host.protocols, host.ciphers, host.exclude);
+    if (!negotiated) verdict = DeferFor(negotiated.error());
+  }
+  Complete(plan, host, address, Basis::kLive, verdict);
+  return verdict;
 }
 
 void Connector::JudgeAgain(const Plan& plan, const HostPlan& host,

@@ -42,6 +42,12 @@ class Connector {
                      const IpAddress& address, const ConnectRequest& request,
                      Deadline deadline) const;
 
+  // A verdict on a connection that an MTA made itself and `evidence` tells of;
+  // asks for the PTR name where the plan compares it, and notes it there.
+  Verdict JudgeMade(const Plan& plan, const HostPlan& host,
+                    const IpAddress& address, TlsEvidence& evidence,
+                    Deadline deadline) const;
+
   // A verdict of today on a connection that was kept: its evidence, this plan,
   // this moment. No network.
   void JudgeAgain(const Plan& plan, const HostPlan& host,

@@ -106,6 +106,16 @@ void Gate::JudgeAgain(const Plan& plan, const HostPlan& host,
   }
 }
 
+Verdict Gate::JudgeMade(const Plan& plan, const HostPlan& host,
+                        const IpAddress& address, TlsEvidence& evidence,
+                        Deadline deadline) {
+  try {
+    return connector_.JudgeMade(plan, host, address, evidence, deadline);
+  } catch (const std::exception& e) {
+    return DeferFor(Error(Reason::kInternal, e.what()));
+  }
+}
+
 std::string Gate::Generation() {
   try {
     std::string generation = store_.Generation();

@@ -87,6 +87,13 @@ class Gate {
   void JudgeAgain(const Plan& plan, const HostPlan& host,
                   const IpAddress& address, Connection& connection);
 
+  // A verdict on a connection to `host` that the MTA made itself: `evidence` is
+  // what was seen of it, and gets the PTR name where the plan compares it.
+  // Nothing that the MTA verified is believed. Never throws.
+  Verdict JudgeMade(const Plan& plan, const HostPlan& host,
+                    const IpAddress& address, TlsEvidence& evidence,
+                    Deadline deadline);
+
   // Changes with each policy commit, and with the credentials; empty where the
   // policy can't be read.
   std::string Generation();

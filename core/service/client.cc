@@ -34,8 +34,8 @@ Result<ServiceClient> ServiceClient::Connect(const std::string& path,
 }
 
 Status ServiceClient::Send(const Request& request, int pass_fd,
-                           Deadline deadline) {
-  const Result<std::string> line = FormatRequest(request);
+                           Deadline deadline, std::size_t limit) {
+  const Result<std::string> line = FormatRequest(request, limit);
   if (!line) return line.error();
   const Status sent = SendText(fd_.get(), *line, pass_fd, deadline);
   if (sent.ok()) return {};
@@ -60,8 +60,9 @@ Result<Reply> ServiceClient::Receive(Deadline deadline, int watched,
   }
 }
 
-Result<Reply> ServiceClient::Ask(const Request& request, Deadline deadline) {
-  const Status sent = Send(request, -1, deadline);
+Result<Reply> ServiceClient::Ask(const Request& request, Deadline deadline,
+                                 std::size_t limit) {
+  const Status sent = Send(request, -1, deadline, limit);
   Result<Reply> reply = Receive(deadline);
   // A service that refuses early has closed before it read the request.
   if (!sent && !reply) return sent.error();

@@ -32,7 +32,9 @@ class ServiceClient {
 
   // Sends the request line; `pass_fd` (unless -1) goes with it and stays the
   // caller's. After an error Receive() may still have a reply that says why.
-  Status Send(const Request& request, int pass_fd, Deadline deadline);
+  // `limit`: what the door allows for a request line.
+  Status Send(const Request& request, int pass_fd, Deadline deadline,
+              std::size_t limit = kMaxRequestLine);
 
   // Waits for the reply line. Errors: kServiceUnavailable (closed without a
   // whole line, or no reply line), kDeadlineExceeded, and kClientGone where the
@@ -43,7 +45,8 @@ class ServiceClient {
                         const std::function<bool()>& wanted = {});
 
   // Send() and Receive().
-  Result<Reply> Ask(const Request& request, Deadline deadline);
+  Result<Reply> Ask(const Request& request, Deadline deadline,
+                    std::size_t limit = kMaxRequestLine);
 
  private:
   ServiceClient(OwnedFd fd, std::string path)

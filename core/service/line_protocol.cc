@@ -102,8 +102,8 @@ const std::string* Request::Find(std::string_view key) const {
   return nullptr;
 }
 
-Result<Request> ParseRequest(std::string_view line) {
-  if (line.size() >= kMaxRequestLine) return Invalid("the line is too long");
+Result<Request> ParseRequest(std::string_view line, std::size_t limit) {
+  if (line.size() >= limit) return Invalid("the line is too long");
   if (HasControl(line)) return Invalid("the line holds a control character");
 
   Request request;
@@ -131,7 +131,7 @@ Result<Request> ParseRequest(std::string_view line) {
   return request;
 }
 
-Result<std::string> FormatRequest(const Request& request) {
+Result<std::string> FormatRequest(const Request& request, std::size_t limit) {
   if (!IsWord(request.verb)) return Invalid("not a verb");
   if (request.fields.size() > kMaxFields) return Invalid("too many fields");
   std::string line = request.verb;
@@ -143,7 +143,7 @@ Result<std::string> FormatRequest(const Request& request) {
     line += ' ' + key + '=' + PercentEncode(value);
   }
   line += '\n';
-  if (line.size() > kMaxRequestLine) return Invalid("the request is too long");
+  if (line.size() > limit) return Invalid("the request is too long");
   return line;
 }
 

@@ -29,6 +29,8 @@ inline constexpr int kProtocolVersion = 1;
 // Octets of a line, its line end included.
 inline constexpr std::size_t kMaxGreetingLine = 512;
 inline constexpr std::size_t kMaxRequestLine = 8192;
+// At doors where a request carries a server's certificates.
+inline constexpr std::size_t kMaxChainLine = 256 * 1024;
 inline constexpr std::size_t kMaxReplyLine = 1024 * 1024;
 inline constexpr std::size_t kMaxFields = 32;
 
@@ -50,9 +52,11 @@ struct Request {
 };
 
 // `line` without its line end. Error: kRequestInvalid, naming what is wrong.
-Result<Request> ParseRequest(std::string_view line);
+Result<Request> ParseRequest(std::string_view line,
+                             std::size_t limit = kMaxRequestLine);
 // The line, LF included. Error where a verb, key or value can't be sent.
-Result<std::string> FormatRequest(const Request& request);
+Result<std::string> FormatRequest(const Request& request,
+                                  std::size_t limit = kMaxRequestLine);
 
 // `WORD rest`. Words of ours: "ok" (rest: JSON), "delivered", "deferred",
 // "bounced" and "error" (rest: an enhanced status code and a text).

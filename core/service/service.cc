@@ -38,13 +38,14 @@ Error NotAllowed(const PeerCredentials& peer) {
 
 // A client that has not sent its whole request line yet.
 struct Visitor {
-  Visitor(asio::io_context& io, int fd, const PeerCredentials& who)
-      : socket(io, fd), timer(io), peer(who) {}
+  Visitor(asio::io_context& io, int fd, const PeerCredentials& who,
+          std::size_t max_line)
+      : socket(io, fd), timer(io), peer(who), buffer(max_line) {}
 
   asio::posix::stream_descriptor socket;
   asio::steady_timer timer;
   PeerCredentials peer;
-  LineBuffer buffer{kMaxRequestLine};
+  LineBuffer buffer;
   std::vector<OwnedFd> fds;
   bool done = false;
 };
@@ -151,7 +152,8 @@ class OpenDoor {
       return;
     }
     SendNow(fd.get(), FormatGreeting() + "\n");
-    const auto visitor = std::make_shared<Visitor>(io_, fd.get(), *peer);
+    const auto visitor =
+        std::make_shared<Visitor>(io_, fd.get(), *peer, door_.max_line);
     static_cast<void>(fd.Release());  // the visitor's now
     visitors_.insert(visitor);
     reading_ = visitors_.size();
@@ -174,7 +176,8 @@ class OpenDoor {
   void ReadLine(const VisitorPtr& visitor) {
     if (visitor->done) return;
     Result<Received> received =
-        ReceiveNow(visitor->socket.native_handle(), visitor->buffer.room());
+        ReceiveNow(visitor->socket.native_handle(),
+                   std::min(visitor->buffer.room(), kMaxRequestLine));
     if (!received) return Forget(visitor);
     if (received->would_block) return AwaitLine(visitor);
     for (OwnedFd& fd : received->fds) visitor->fds.push_back(std::move(fd));
@@ -194,7 +197,7 @@ class OpenDoor {
   }
 
   void HandOver(const VisitorPtr& visitor, const std::string& line) {
-    Result<Request> request = ParseRequest(line);
+    Result<Request> request = ParseRequest(line, door_.max_line);
     if (!request) return Refuse(visitor, request.error());
     if (!visitor->buffer.empty()) {
       return Refuse(visitor, {Reason::kRequestInvalid,

@@ -22,6 +22,7 @@
 #include "core/clock/clock.h"
 #include "core/outcome/result.h"
 #include "core/service/call_pool.h"
+#include "core/service/line_protocol.h"
 #include "core/service/owned_fd.h"
 
 namespace postern {
@@ -40,6 +41,7 @@ struct Door {
   std::size_t workers = 4;
   std::size_t queue = 0;         // calls that may wait for a worker
   std::size_t max_reading = 64;  // clients that have not sent their line yet
+  std::size_t max_line = kMaxRequestLine;          // octets of a request line
   std::chrono::milliseconds request_budget{5000};  // for the request line
   CallHandler handler;
 };
