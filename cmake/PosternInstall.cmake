@@ -7,6 +7,8 @@ install(TARGETS posternd RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 install(TARGETS pin-admin RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS postern-transport
   RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/postern)
+install(TARGETS postern_exim
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/postern)
 
 foreach(page IN LISTS POSTERN_MAN_PAGES)
   string(REGEX MATCH "[1-8]$" section ${page})
@@ -22,7 +24,8 @@ install(FILES ${PROJECT_BINARY_DIR}/man/postern.conf
 
 set(systemd ${PROJECT_SOURCE_DIR}/posternd/systemd)
 install(FILES ${systemd}/postern.service ${systemd}/postern.socket
-  ${systemd}/postern-lmtp.socket DESTINATION lib/systemd/system)
+  ${systemd}/postern-lmtp.socket ${systemd}/postern-exim.socket
+  DESTINATION lib/systemd/system)
 foreach(name IN ITEMS postern postern-postfix)
   install(FILES ${systemd}/${name}.tmpfiles DESTINATION lib/tmpfiles.d
     RENAME ${name}.conf)

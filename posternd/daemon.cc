@@ -47,6 +47,7 @@ std::vector<std::string> NeedingRestart(const Settings& old,
   };
   note(old.worker_threads != now.worker_threads, "worker-threads");
   note(old.lmtp_connections != now.lmtp_connections, "lmtp-connections");
+  note(old.exim_questions != now.exim_questions, "exim-questions");
   note(old.state_store != now.state_store, "state");
   note(old.verdict_retention != now.verdict_retention, "verdict-retention");
   note(old.observation_retention != now.observation_retention,
@@ -202,6 +203,9 @@ Result<std::vector<Door>> Daemon::OpenDoors(const Settings& settings) {
   Result<std::optional<Door>> lmtp = OpenLmtpDoor(settings, *inherited);
   if (!lmtp) return lmtp.error();
 
+  Result<std::optional<Door>> exim = OpenEximDoor(settings, *inherited);
+  if (!exim) return exim.error();
+
   Result<Door> query = OpenDoor(settings, "query", *inherited);
   if (!query) return query.error();
   query->workers = kQueryWorkers;
@@ -216,6 +220,7 @@ Result<std::vector<Door>> Daemon::OpenDoors(const Settings& settings) {
   std::vector<Door> doors;
   doors.push_back(*std::move(pipe));
   if (*lmtp) doors.push_back(**std::move(lmtp));
+  if (*exim) doors.push_back(**std::move(exim));
   doors.push_back(*std::move(query));
   return doors;
 }
@@ -239,6 +244,29 @@ Result<std::optional<Door>> Daemon::OpenLmtpDoor(
   door->workers = settings.lmtp_connections;
   door->queue = settings.lmtp_connections / 4;
   door->handler = [this](Call& call) { return ServeLmtp(call); };
+  return std::optional<Door>(*std::move(door));
+}
+
+Result<std::optional<Door>> Daemon::OpenEximDoor(
+    const Settings& settings, std::vector<InheritedSocket>& inherited) {
+  const DoorSettings* wanted = settings.door("exim");
+  if (wanted == nullptr || wanted->path.empty()) return std::optional<Door>();
+  // The usual case on a host without Exim: there is no such user.
+  if (const auto users = ResolveUsers(wanted->users); !users) {
+    log_.Info("no door for Exim: exim-users: " + users.error().detail());
+    return std::optional<Door>();
+  }
+  Result<Door> door = OpenDoor(settings, "exim", inherited);
+  if (!door) {
+    // Exim's mail waits; everybody else's goes on.
+    log_.Warning("no door for Exim: " + door.error().ToString());
+    return std::optional<Door>();
+  }
+  door->workers = settings.exim_questions;
+  door->queue = settings.exim_questions * 4;
+  door->max_reading = std::max<std::size_t>(64, settings.exim_questions);
+  door->max_line = kMaxChainLine;
+  door->handler = [this](Call& call) { return engine()->AnswerExim(call); };
   return std::optional<Door>(*std::move(door));
 }
 

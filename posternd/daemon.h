@@ -55,6 +55,9 @@ class Daemon {
   Result<std::vector<Door>> OpenDoors(const Settings& settings);
   Result<Door> OpenDoor(const Settings& settings, const std::string& name,
                         std::vector<InheritedSocket>& inherited);
+  // Nothing where there is no Exim to serve.
+  Result<std::optional<Door>> OpenEximDoor(
+      const Settings& settings, std::vector<InheritedSocket>& inherited);
   // Nothing where there is no Postfix to serve.
   Result<std::optional<Door>> OpenLmtpDoor(
       const Settings& settings, std::vector<InheritedSocket>& inherited);

@@ -13,6 +13,7 @@
 #include "core/delivery/delivery.h"
 #include "core/delivery/spooled_message.h"
 #include "core/outcome/result.h"
+#include "exim-dlfunc/exim_door.h"
 #include "posternd/assembled_gate.h"
 #include "posternd/query_door.h"
 #include "postfix-transport/lmtp_door.h"
@@ -47,6 +48,7 @@ class Engine {
     return lmtp_.Serve(call, on_result);
   }
   Reply Answer(const Call& call) const { return query_.Handle(call); }
+  Reply AnswerExim(const Call& call) const { return exim_.Handle(call); }
 
  private:
   Engine(const Settings& settings, std::unique_ptr<AssembledGate> gate,
@@ -60,6 +62,7 @@ class Engine {
   const PipeDoor pipe_;
   const LmtpDoor lmtp_;
   const QueryDoor query_;
+  mutable EximDoor exim_;
 };
 
 }  // namespace postern

@@ -16,7 +16,7 @@ namespace postern {
 
 struct SessionRecord {
   TimePoint at{};
-  std::string door;         // "pipe", "lmtp", "probe"
+  std::string door;         // "pipe", "lmtp", "exim", "probe"
   std::string queue_id;     // the MTA's; empty for a probe
   std::string destination;  // the recipient's domain
   std::string next_hop;
@@ -36,7 +36,8 @@ struct SessionRecord {
   // this one.
   unsigned reused = 0;
   // "delivered", "deferred", "bounced", "refused" (no MAIL), "looked",
-  // "already-sent" (by the journal: no connection at all).
+  // "already-sent" (by the journal: no connection at all), "unreported" (it
+  // passed, and the MTA never said how it ended).
   std::string outcome;
   std::string reply;  // the server's last words, sanitised
 };

@@ -250,6 +250,19 @@ constexpr std::array kRows{
          "Connections of lmtp(8) at a time; some more may wait. Not below "
          "the process limit of the transport in master.cf."},
         SetCountOf<&S::lmtp_connections>},
+    SettingRow{
+        {"door-exim", "exim", "NAME",
+         "The socket of postern-exim.so and of ${readsocket}. Not opened where "
+         "one of exim-users does not exist, or if it is left empty."},
+        [](S& s, Values v) { return SetOptionalDoorPath(s, "exim", v); }},
+    SettingRow{{"exim-users", "root Debian-exim", "USERS",
+                "Who may ask there: root, as which Exim routes, and Exim's own "
+                "user, as which it delivers."},
+               [](S& s, Values v) { return SetDoorUsers(s, "exim", v); }},
+    SettingRow{{"exim-questions", "32", "NUMBER",
+                "Questions of Exim that are answered at a time; four times as "
+                "many may wait."},
+               SetCountOf<&S::exim_questions>},
     SettingRow{{"door-query", "query", "NAME",
                 "The socket of explain, probe and check."},
                [](S& s, Values v) { return SetDoorPath(s, "query", v); }},

@@ -1,0 +1,109 @@
+// exim-dlfunc/exim_door.h
+//
+// EximDoor: what the service answers postern-exim.so and ${readsocket}
+// (docs/protocol.md, "The door exim"): the plan of a destination, a verdict on
+// a connection that Exim has made, and what became of it. All judging is the
+// gate's; what Exim has verified itself counts for nothing.
+#pragma once
+
+#include <chrono>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/audit/session_record.h"
+#include "core/gate/gate.h"
+#include "core/service/call_pool.h"
+#include "core/service/line_protocol.h"
+#include "exim-dlfunc/exim_plan.h"
+#include "exim-dlfunc/exim_sessions.h"
+#include "exim-dlfunc/failed_passes.h"
+
+namespace postern {
+
+// Plans that were handed out, by digest. Thread-safe.
+class HandedOutPlans {
+ public:
+  std::shared_ptr<const Plan> Keep(Plan plan);
+  // Null if it is not known (any more).
+  std::shared_ptr<const Plan> Find(const std::string& digest) const;
+
+ private:
+  using Plans = std::list<std::shared_ptr<const Plan>>;
+  mutable std::mutex mutex_;
+  Plans plans_;  // newest first; guarded by mutex_
+  std::map<std::string, Plans::iterator, std::less<>> by_digest_;
+};
+
+// Chains that ${readsocket} has told certificate by certificate, by leaf:
+// evidence, never verdicts. Thread-safe.
+class ToldChains {
+ public:
+  explicit ToldChains(const Clock& clock) : clock_(clock) {}
+  // Deepest first, as Exim tells them.
+  void Add(const EximSessions::Key& key, unsigned depth, std::string der);
+  // Leaf first; empty unless the last one told was `leaf`.
+  std::vector<std::string> Of(const EximSessions::Key& key,
+                              const std::string& leaf) const;
+
+ private:
+  struct Told {
+    TimePoint at{};
+    unsigned depth = 0;  // of the last one
+    std::vector<std::string> ders;
+  };
+  const Clock& clock_;
+  mutable std::mutex mutex_;
+  std::map<EximSessions::Key, Told> told_;  // guarded by mutex_
+};
+
+// Thread-safe; borrows its parts.
+class EximDoor {
+ public:
+  EximDoor(Gate& gate, SessionSink& sink, const Clock& clock)
+      : gate_(gate),
+        sink_(sink),
+        clock_(clock),
+        passes_(clock),
+        chains_(clock),
+        sessions_(sink, clock) {}
+
+  Reply Handle(const Call& call) { return Answer(call.request); }
+  // plan, judge, certificate, event; see docs/protocol.md.
+  Reply Answer(const Request& request);
+
+ private:
+  struct Place;   // which connection
+  struct Judged;  // everything a verdict rests on
+
+  Reply PlanFor(const Request& request);
+  Reply Offer(const std::string& queue_id, const Plan& plan);
+  Reply Refuse(const std::string& queue_id, const Plan& plan,
+               std::vector<Attempt> attempts);
+  Reply Judge(const Request& request);
+  Reply Certificate(const Request& request);
+  Reply Event(const Request& request);
+
+  Result<Place> PlaceOf(const Request& request);
+  Result<std::shared_ptr<const Plan>> PlanOf(const Request& request,
+                                             const HostName& domain,
+                                             AddressData* data);
+  Result<TlsEvidence> EvidenceOf(const Request& request, const Place& place);
+  bool MayGoAnyway(const Place& place, const Verdict& verdict,
+                   bool encrypted) const;
+  // An event that ended an attempt before anything was judged.
+  Reply NoteFailure(const Request& request, const Error& why);
+
+  Gate& gate_;
+  SessionSink& sink_;
+  const Clock& clock_;
+  HandedOutPlans plans_;
+  FailedPasses passes_;
+  ToldChains chains_;
+  EximSessions sessions_;
+};
+
+}  // namespace postern
