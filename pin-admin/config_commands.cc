@@ -1,9 +1,10 @@
 // pin-admin/config_commands.cc
 //
-// config postfix: what to paste into Postfix, with the reason for each line.
-// What stands here was proven on a real Postfix; docs/postfix.md has the story.
+// config postfix, config exim: what to paste into the mail server, with the
+// reason for each line. What stands here was proven on the real programs.
 #include "core/clock/budgets.h"
 #include "pin-admin/command.h"
+#include "pin-admin/exim_lines.h"
 #include "pin-admin/postfix_lmtp_lines.h"
 
 namespace postern {
@@ -122,6 +123,49 @@ ExitStatus RunPostfix(Context& context) {
   return ExitStatus::kGood;
 }
 
+constexpr std::string_view kEximHead =
+    R"(# Postern's judgement on the connections that Exim makes. Each part is a file of
+# Debian's split configuration; where yours is one file (exim4.conf.template), put
+# each text into the section of that name. The routers come before every router
+# that has mail leave by SMTP: what an earlier one takes, Postern never sees.
+# Then: update-exim4.conf && systemctl reload exim4, and 'pin-admin doctor'.
+#
+# What Exim can't hold:
+#   ciphers=, exclude=  are looked at after the handshake: a server that picks
+#                       another cipher is refused, not asked for a better one.
+#   on-fail=            comes one attempt later: Exim refuses host by host and
+#                       can't go back.
+#   several messages on one connection: each has a handshake of its own.
+)";
+
+ExitStatus RunExim(Context& context) {
+  Output& out = context.out;
+  const std::string library = context.args.Get("library");
+  if (!library.starts_with('/')) {
+    return out.Usage("--library: an absolute path");
+  }
+  const DoorSettings* door = context.settings.door("exim");
+  if (door == nullptr || door->path != POSTERN_EXIM_SOCKET) {
+    return out.No("postern-exim.so knows one socket, " POSTERN_EXIM_SOCKET
+                  ": door-exim has to be that");
+  }
+  const EximLines lines = context.args.Has("readsocket")
+                              ? EximBySocket(door->path)
+                              : EximByLibrary(library);
+  out.doc().Set("macros", lines.macros);
+  out.doc().Set("routers", lines.routers);
+  out.doc().Set("transports", lines.transports);
+  out.doc().Set("retry", lines.retry);
+  out.doc().Set("socket", door->path);
+  out.Text(std::string(kEximHead) +
+           "\n# --- /etc/exim4/conf.d/main/00_postern\n" + lines.macros +
+           "\n# --- /etc/exim4/conf.d/router/180_postern\n" + lines.routers +
+           "\n# --- /etc/exim4/conf.d/transport/30_postern\n" +
+           lines.transports + "\n# --- /etc/exim4/conf.d/retry/20_postern\n" +
+           lines.retry);
+  return ExitStatus::kGood;
+}
+
 }  // namespace
 
 std::vector<Command> ConfigCommands() {
@@ -138,6 +182,18 @@ std::vector<Command> ConfigCommands() {
         "pin-admin config postfix --program /usr/local/lib/postern/"
         "postern-transport"},
        RunPostfix},
+      {{"config exim",
+        "print what to paste into Exim, and why",
+        "Changes nothing. Exim has to have dlfunc, as exim4-daemon-heavy has; "
+        "without it (exim4-daemon-light) there is --readsocket.",
+        {},
+        {{"library", 'l', "PATH", "where postern-exim.so is",
+          POSTERN_EXIM_LIBRARY},
+         {.name = "readsocket",
+          .value = "",
+          .help = "without the library: the same questions by ${readsocket}"}},
+        "pin-admin config exim"},
+       RunExim},
   };
 }
 

@@ -64,4 +64,11 @@ std::unique_ptr<MtaInspection> InspectPostfix(ProgramRunner& programs,
                                               const PostfixPlace& place,
                                               const OwnSetup& own);
 
+// Which Exim, and which configuration; none: its usual one.
+struct EximPlace {
+  std::string program, config;
+};
+std::unique_ptr<MtaInspection> InspectExim(ProgramRunner& programs,
+                                           const EximPlace& place);
+
 }  // namespace postern

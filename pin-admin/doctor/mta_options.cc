@@ -1,26 +1,33 @@
 #include "pin-admin/doctor/mta_options.h"
 
 #include <cstdlib>
+#include <filesystem>
 
 namespace postern {
 
 std::vector<OptionSpec> MtaOptions() {
-  return {{"postfix-config",
-           0,
-           "DIR",
-           "a Postfix instance's directory; without, $MAIL_CONFIG or "
-           "/etc/postfix",
-           {},
-           true},
-          {"postfix-programs", 0, "DIR", "where postconf and postmap are",
-           "/usr/sbin"},
-          {"no-mta", 0, "", "leave the mail server out"},
-          {"known",
-           'k',
-           "CODE",
-           "a finding that somebody has looked at: show it, and don't count it",
-           {},
-           true}};
+  return {
+      {"postfix-config",
+       0,
+       "DIR",
+       "a Postfix instance's directory; without, $MAIL_CONFIG or "
+       "/etc/postfix",
+       {},
+       true},
+      {"postfix-programs", 0, "DIR", "where postconf and postmap are",
+       "/usr/sbin"},
+      {"exim-program", 0, "PATH",
+       "where Exim is; it is looked at where it is there and Postfix is not",
+       "/usr/sbin/exim4"},
+      {"exim-config", 0, "FILE",
+       "Exim's configuration: look at Exim, not at Postfix"},
+      {"no-mta", 0, "", "leave the mail server out"},
+      {"known",
+       'k',
+       "CODE",
+       "a finding that somebody has looked at: show it, and don't count it",
+       {},
+       true}};
 }
 
 std::vector<std::unique_ptr<MtaInspection>> InspectMtas(
@@ -29,6 +36,17 @@ std::vector<std::unique_ptr<MtaInspection>> InspectMtas(
   std::vector<std::unique_ptr<MtaInspection>> mtas;
   if (args.Has("no-mta")) return mtas;
   std::vector<std::string> directories = args.All("postfix-config");
+  const EximPlace exim{args.Get("exim-program"), args.Get("exim-config")};
+  std::error_code ignored;
+  const bool only_exim =
+      directories.empty() &&
+      (!exim.config.empty() ||
+       (!std::filesystem::exists("/etc/postfix/main.cf", ignored) &&
+        std::filesystem::exists(exim.program, ignored)));
+  if (only_exim) {
+    mtas.push_back(InspectExim(programs, exim));
+    return mtas;
+  }
   if (directories.empty()) {
     const char* usual = std::getenv("MAIL_CONFIG");
     directories.emplace_back(
