@@ -13,7 +13,17 @@ import tempfile
 import time
 from pathlib import Path
 
-UNPACKED = ("postfix", "nsd", "unbound", "sasl2-bin", "libsasl2-modules")
+# What is taken of a package, and under which name; nothing: all of it. Exim's are
+# taken piece by piece: they have a sendmail(1) as Postfix has, and two daemons that
+# share a name.
+UNPACKED = {
+    "postfix": None, "nsd": None, "unbound": None,
+    "sasl2-bin": None, "libsasl2-modules": None,
+    "exim4-daemon-heavy": {"usr/sbin/exim4": "usr/sbin/exim4-heavy"},
+    "exim4-daemon-light": {"usr/sbin/exim4": "usr/sbin/exim4-light"},
+    "exim4-base": {"usr/sbin/exim_dumpdb": "usr/sbin/exim_dumpdb"},
+    "libmariadb3": None, "libidn12": None, "libspf2-2": None,
+}
 
 # Changing this makes every cache start afresh.
 LAYOUT = "1"
@@ -36,20 +46,25 @@ def unpacked_root(say=print) -> Path:
     root = cache / f"root-{LAYOUT}"
     with open(cache / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for package in UNPACKED:
+        for package, pieces in UNPACKED.items():
             if not (root / f".{package}").exists():
                 say(f"fetching and unpacking {package} (not installing it)")
-                _unpack(package, root)
+                _unpack(package, pieces, root)
     return root
 
 
-def _unpack(package: str, root: Path) -> None:
+def _unpack(package: str, pieces, root: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="postern-lab-") as scratch:
         deb = _download(package, Path(scratch))
         tree = Path(scratch) / "tree"
         _run(["dpkg-deb", "-x", str(deb), str(tree)])
         # A merged /usr: whatever a package still ships under /lib is not needed.
-        shutil.copytree(tree / "usr", root / "usr", symlinks=True, dirs_exist_ok=True)
+        if pieces is None:
+            shutil.copytree(tree / "usr", root / "usr", symlinks=True, dirs_exist_ok=True)
+        for source, target in (pieces or {}).items():
+            (root / target).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(tree / source, root / target)
+            (root / target).chmod((tree / source).stat().st_mode & 0o7777)
     (root / f".{package}").touch()
 
 

@@ -5,6 +5,7 @@ names)` writes key and chain for a server with those names, in the form that
 Postfix and Python's ssl both read.
 """
 
+import base64
 import datetime
 import hashlib
 import subprocess
@@ -32,6 +33,17 @@ def spki_sha256(cert) -> str:
 
 def cert_sha256(cert) -> str:
     return hashlib.sha256(cert.public_bytes(serialization.Encoding.DER)).hexdigest()
+
+
+class Unreadable:
+    """Octets in a certificate's place."""
+
+    def __init__(self, der: bytes):
+        self.der = der
+
+    def public_bytes(self, _encoding) -> bytes:
+        return (b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(self.der)
+                + b"-----END CERTIFICATE-----\n")
 
 
 @dataclass
@@ -112,6 +124,7 @@ class Pki:
                                               extra=[self.partner.cert]),
             "partner-wrong-name": lambda n: self._signed(
                 ["somebody-else.test"], issuer=self.partner, extra=[self.partner.cert]),
+            "wrong-name-and-unreadable": self._wrong_name_and_unreadable,
             "cn-and-san": lambda n: self._signed(n[:1], san=n[:1], common_name=n[0]),
             "san-only": lambda n: self._signed(n[:1], san=n[:1], common_name=None),
         }
@@ -150,6 +163,14 @@ class Pki:
         key = ec.generate_private_key(ec.SECP256R1())
         leaf = self._certify(key, names, None)
         return key, [leaf, self.pinned(names[0])[1]]
+
+    def _wrong_name_and_unreadable(self, _names):
+        """The last one has an extension twice: OpenSSL sends it, GnuTLS won't have it."""
+        key, certs = self._signed(["somebody-else.test"])
+        der = self.intermediate.cert.public_bytes(serialization.Encoding.DER)
+        subject_key, authority_key = b"\x06\x03\x55\x1d\x0e", b"\x06\x03\x55\x1d\x23"
+        assert der.count(subject_key) == 1
+        return key, certs + [Unreadable(der.replace(subject_key, authority_key))]
 
     def _signed(self, names, issuer=None, extra=None, **how):
         issuer = issuer or self.intermediate

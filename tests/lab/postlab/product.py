@@ -17,6 +17,8 @@ PROGRAMS = {
     "postern-transport": "postfix-transport/postern-transport",
     "pin-admin": "pin-admin/pin-admin",
 }
+# Needed by Exim's adapter alone.
+LIBRARIES = {"postern-exim.so": "exim-dlfunc/postern-exim.so"}
 INSTALLED = {
     "posternd": "/usr/sbin/posternd",
     "postern-transport": "/usr/libexec/postern/postern-transport",
@@ -67,6 +69,9 @@ def install(build: Path, into: Path) -> Programs:
         paths[name] = into / name
         shutil.copy(source, into / name)
         (into / name).chmod(0o755)
+    for name, place in LIBRARIES.items():
+        if (build / place).exists():
+            shutil.copy(build / place, into / name)
     return Programs(paths)
 
 
@@ -116,7 +121,8 @@ class Service:
             "socket-directory": self.sockets, "spool-directory": directory / "spool",
             "door-lmtp": self.sockets / "lmtp", "lmtp-users": "postfix",
         } | settings
-        self.doors = {"pipe": self.sockets / "pipe", "lmtp": Path(lines["door-lmtp"])}
+        self.doors = {"pipe": self.sockets / "pipe", "lmtp": Path(lines["door-lmtp"]),
+                      "exim": self.sockets / "exim"}
         self.config.write_text("".join(
             f"{key} = {value}\n" for key, values in lines.items()
             for value in (values if isinstance(values, list) else [values])),

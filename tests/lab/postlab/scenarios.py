@@ -6,7 +6,7 @@ mistake can't weaken a test.
 """
 
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from .policy_hosts import PolicyHost
@@ -49,6 +49,7 @@ class Expect:
     reason: str = ""               # reason token in the MTA's log
     text: list = field(default_factory=list)     # further words in the MTA's log
     audit: list = field(default_factory=list)    # words of one audit line in syslog
+    unaudited: bool = False        # the service hears of the end with the next attempt only
     # What the receivers saw: message (over TLS), message-clear, no-mail (they
     # were spoken to, without MAIL), nothing (no connection), envelope (MAIL and
     # perhaps RCPT, no DATA), data (a message was sent and refused).
@@ -103,6 +104,9 @@ class Scenario:
     expect: Expect = field(default_factory=Expect)
     ask: list = field(default_factory=list)
     steps: list = field(default_factory=list)
+    # What another mail server than Postfix does instead, by its name: why, and
+    # expect, step or ask in place of these; or `absent = true`: it has no such thing.
+    instead: dict = field(default_factory=dict)
 
     @property
     def row(self) -> int:
@@ -132,6 +136,32 @@ def _expect(table: dict, where: str) -> Expect:
     return made
 
 
+INSTEAD = {"why", "expect", "step", "ask", "absent"}
+
+
+def as_sent_by(scenario: Scenario, adapter: str, family: str) -> Scenario:
+    """The scenario with what `instead` says of that adapter, else of its mail server."""
+    other = scenario.instead.get(adapter) or scenario.instead.get(family)
+    if not other:
+        return scenario
+    where = f"scenario {scenario.id} instead of {adapter}"
+    if set(other) - INSTEAD or not other.get("why"):
+        raise ScenarioError(f"{where}: only {', '.join(sorted(INSTEAD))}, and why not?")
+    changed = replace(scenario)
+    if "expect" in other:
+        changed.expect = _expect(other["expect"], where)
+    if "ask" in other:
+        changed.ask = [_build(Ask, a, where) for a in other["ask"]]
+    if "step" in other:
+        changed.steps = _steps(other["step"], where)
+    return changed
+
+
+def is_absent(scenario: Scenario, family: str) -> bool:
+    """True where that mail server has nothing of what the scenario is about."""
+    return bool(scenario.instead.get(family, {}).get("absent"))
+
+
 def load(file: Path = FILE) -> list[Scenario]:
     """All scenarios in the file's order, each receiver named and with an address."""
     with open(file, "rb") as stream:
@@ -145,15 +175,18 @@ def load(file: Path = FILE) -> list[Scenario]:
     return scenarios
 
 
+def _steps(tables: list, where: str) -> list[Step]:
+    return [_build(Step, s | {"expect": _expect(s.get("expect", {}), where),
+                              "ask": [_build(Ask, a, where) for a in s.get("ask", [])]}, where)
+            for s in tables]
+
+
 def _scenario(table: dict) -> Scenario:
     where = f"scenario {table.get('id')}"
     raw_receivers = table.pop("receivers", None)
     table["expect"] = _expect(table.get("expect", {}), where)
     table["ask"] = [_build(Ask, a, where) for a in table.get("ask", [])]
-    table["steps"] = [
-        _build(Step, s | {"expect": _expect(s.get("expect", {}), where),
-                          "ask": [_build(Ask, a, where) for a in s.get("ask", [])]}, where)
-        for s in table.pop("step", [])]
+    table["steps"] = _steps(table.pop("step", []), where)
     made = _build(Scenario, table, where)
     made.domain = made.domain or f"row{made.id}.test"
     if made.sts is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from . import scenarios as scenario_file
 from . import space, tlsa
-from .adapters import make
+from .adapters import family, make
 from .dns import Tree
 from .pki import Pki
 from .policy_hosts import PolicyHosts
@@ -18,7 +18,8 @@ class World:
 
     def __init__(self, adapter: str, transport: Path, home: Path = space.HOME):
         self.home = home
-        self.scenarios = scenario_file.load()
+        self.scenarios = [scenario_file.as_sent_by(s, adapter, family(adapter))
+                          for s in scenario_file.load()]
         self.pki = Pki(home / "pki")
         self.tree = Tree(home / "dns")
         receivers = [r for s in self.scenarios for r in s.receivers]

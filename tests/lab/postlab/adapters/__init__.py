@@ -6,7 +6,12 @@ became of it, and retries what it holds. See PostfixPipe for the methods.
 
 
 def names() -> list[str]:
-    return ["postfix-pipe", "postfix-lmtp"]
+    return ["postfix-pipe", "postfix-lmtp", "exim", "exim-light"]
+
+
+def family(name: str) -> str:
+    """The mail server's own name: what `instead` in scenarios.toml goes by."""
+    return name.split("-", 1)[0]
 
 
 def make(name: str):
@@ -17,4 +22,10 @@ def make(name: str):
     if name == "postfix-lmtp":
         from .postfix_lmtp import PostfixLmtp  # pylint: disable=C0415
         return PostfixLmtp
+    if name == "exim":
+        from .exim import Exim  # pylint: disable=C0415
+        return Exim
+    if name == "exim-light":
+        from .exim import EximLight  # pylint: disable=C0415
+        return EximLight
     raise ValueError(f"no adapter {name}; there are: {', '.join(names())}")

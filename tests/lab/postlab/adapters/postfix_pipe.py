@@ -51,6 +51,15 @@ class PostfixPipe:
         self.hops = {s.domain: fill(s.hop, s) for s in scenarios if s.hop}
         self.transports = [Transport("postern")]
 
+    def settle_in(self, programs) -> None:
+        """Where the programs are; before start()."""
+        self.postfix.root = programs.root
+
+    def printed(self, admin) -> str:
+        """What pin-admin advises for this mail server."""
+        return admin.run("config", "postfix", "--queue-directory",
+                         str(self.postfix.queue)).stdout
+
     def service_settings(self) -> dict:
         """What the service's configuration needs for this mail server."""
         return {}

@@ -1,0 +1,158 @@
+"""Exim 4.96 (Debian's exim4-daemon-heavy) with postern-exim.so: the sender under test."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+from .. import logs
+from ..exim import Exim as PrivateExim
+from ..judge import Outcome
+from ..messages import Mail
+from ..scenarios import fill, is_absent
+from ..smtp_submit import Submitter
+
+PORT = 2526
+SOCKET = Path("/run/postern/exim")
+
+
+class Exim:
+    """The methods of PostfixPipe."""
+
+    door = "exim"
+    copies_for_two = 1
+    name, program = "exim", "/usr/sbin/exim4-heavy"
+
+    def __init__(self, directory: Path, transport: Path, scenarios, _roots: Path):
+        self.library = transport.with_name("postern-exim.so")
+        self.hops = {s.domain: fill(s.hop, s) for s in scenarios if s.hop}
+        self.exim = PrivateExim(directory / "exim", self.name, PORT, self.program)
+        self.service = self.programs = None
+
+    def settle_in(self, programs) -> None:
+        self.programs = programs
+
+    def service_settings(self) -> dict:
+        return {"exim-questions": "100"}
+
+    def use(self, service) -> None:
+        """The library knows one socket: it leads to that service."""
+        self.service = service
+        point_at(service.doors["exim"])
+
+    def policy_line(self, _scenario, line: str) -> str:
+        return line
+
+    def can(self, scenario) -> bool:
+        return not is_absent(scenario, "exim")
+
+    def start(self) -> None:
+        if not self.library.exists():
+            raise RuntimeError(f"{self.library} does not exist: build the target postern_exim")
+        table = self.exim.directory / "hops"
+        table.write_text("".join(f"{domain}: {hop}\n" for domain, hop in self.hops.items()),
+                         encoding="utf-8")
+        parts = self.parts()
+        self.exim.configure(parts, next_hop=f"${{lookup{{$domain}}lsearch{{{table}}}}}")
+        self.exim.start()
+
+    def parts(self) -> dict:
+        """What goes into its configuration."""
+        return advice(self.programs, self.exim.directory, self.library)
+
+    def submit(self, mail: Mail) -> str:
+        connection = Submitter("127.0.0.1", PORT)
+        try:
+            reply = connection.submit(mail)
+        finally:
+            connection.close()
+        return re.search(r"id=(\S+)", reply)[1]
+
+    def attempts(self, queue_id: str) -> list[Outcome]:
+        """One for each line that ends an attempt; its text is all that was logged since
+        the one before: Exim says the reason before it says the end."""
+        return self.exim.attempts(queue_id)
+
+    def wait_attempt(self, queue_id: str, number: int, seconds: float) -> Outcome:
+        return logs.until(lambda: self.attempts(queue_id)[number - 1:number], seconds,
+                          f"attempt {number} of {queue_id}")[0]
+
+    def retry(self, queue_id: str) -> None:
+        tried = len(self.attempts(queue_id))
+        self.exim.command("-M", queue_id)
+        logs.until(lambda: len(self.attempts(queue_id)) > tried, 30, f"{queue_id} is tried again")
+
+    def queued(self) -> set[str]:
+        return {file.name[:-2] for file in (self.exim.spool / "input").rglob("*-H")}
+
+    def complaints(self) -> list[str]:
+        return self.exim.panics()
+
+    def printed(self, _admin) -> str:
+        return ""
+
+    def advised(self) -> list[str]:
+        """Nothing to compare: what pin-admin prints is what runs."""
+        return []
+
+
+class EximLight(Exim):
+    """exim4-daemon-light, which asks by ${readsocket}: it can't log why, syslog does."""
+
+    name, program = "light", "/usr/sbin/exim4-light"
+
+    def __init__(self, directory: Path, *rest):
+        super().__init__(directory, *rest)
+        self.syslog = logs.LineLog(directory / "syslog")
+
+    def parts(self) -> dict:
+        return advice(self.programs, self.exim.directory, self.library, "--readsocket")
+
+    def attempts(self, queue_id: str) -> list[Outcome]:
+        outcomes = super().attempts(queue_id)  # before what is said of them
+        said = [line for line in self.syslog.lines() if f"queue-id={queue_id} " in line]
+        return [with_audit(outcome, said) for outcome in outcomes]
+
+
+    def wait_attempt(self, queue_id: str, number: int, seconds: float) -> Outcome:
+        outcome = super().wait_attempt(queue_id, number, seconds)
+        if outcome.result != "delivered":  # syslog may come a little later, or never
+            try:
+                logs.until(lambda: f"queue-id={queue_id} " in "\n".join(self.syslog.lines()), 5,
+                           f"the service says why {queue_id} waits")
+            except logs.Timeout:
+                pass
+        return self.attempts(queue_id)[number - 1]
+
+
+def with_audit(outcome: Outcome, lines: list[str]) -> Outcome:
+    """What the service says of the same message, beside what Exim says."""
+    status = outcome.status
+    if status.endswith(".0.0") and outcome.result != "delivered":
+        found = [re.search(r" status=(4\.\S+)", line) for line in lines]
+        status = next((m[1] for m in found if m), status)
+    return Outcome(outcome.result, status, outcome.text + "\n" + "\n".join(lines))
+
+
+def advice(programs, directory: Path, library: Path, *more: str) -> dict:
+    """macros, routers and transports as `pin-admin config exim` prints them."""
+    config = directory / "advice.conf"
+    config.write_text(f"door-exim = {SOCKET}\n", encoding="ascii")
+    done = subprocess.run(
+        programs.command("pin-admin", "config", "exim", "--library", library, "--json",
+                         "--config", config, *more),
+        capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(done.stdout + done.stderr)
+    return json.loads(done.stdout)
+
+
+def point_at(socket: Path) -> None:
+    """From now on the library finds that socket at its door."""
+    SOCKET.parent.mkdir(mode=0o755, exist_ok=True)
+    link = SOCKET.with_suffix(".new")
+    link.unlink(missing_ok=True)
+    link.symlink_to(socket)
+    link.rename(SOCKET)
+
+

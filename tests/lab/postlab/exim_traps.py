@@ -1,0 +1,373 @@
+"""Exim's traps: each attacked on the real program, and the receiver untouched.
+
+A trap changes one thing in the configuration that `pin-admin config exim` prints, or
+in what stands behind it, and sends mail for the impostor of row 29: what comes of it
+is read in the impostor's own record. The library knows one socket, so traps come one
+after another. Each has an Exim of its own, which delivers in the foreground.
+"""
+
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+from . import logs, messages
+from .adapters.exim import advice, point_at
+from .doors import FakeDoor
+from .exim import Exim
+
+IMPOSTOR, MAY, OTHER, STRANGE = ("row29.test", "row29-may.test", "row29-other.test",
+                                 "row29-strange.test")
+PORT = 2527
+
+
+@dataclass
+class Trap:
+    """`play(scene)` does it, and returns what is wrong."""
+    id: str
+    title: str
+    play: Callable
+
+    row = 29
+
+    def run(self, lab):
+        return run(lab, self)
+
+
+class Scene:
+    """An Exim of the trap's own, and the impostor's record."""
+
+    def __init__(self, lab, trap: Trap):
+        self.lab = lab
+        self.directory = lab.home / "exim"
+        shutil.rmtree(self.directory / "trap.spool", ignore_errors=True)
+        shutil.rmtree(self.directory / "trap.log", ignore_errors=True)
+        self.exim = Exim(self.directory, "trap", PORT)
+        self.library = lab.world.sender.library
+        self.parts = advice(lab.programs, self.directory, self.library)
+        self.trap = trap
+        self.last = ""
+
+    def change(self, section: str, old: str, new: str) -> None:
+        """One line of the advice; it has to be there."""
+        if old not in self.parts[section]:
+            raise ValueError(f"{section}: no {old!r}")
+        self.parts[section] = self.parts[section].replace(old, new)
+
+    def say(self, text: str) -> None:
+        """A transport option more."""
+        self.change("transports", "  multi_domain = false\n", f"  multi_domain = false\n  {text}\n")
+
+    def send(self, *domains: str, wait: bool = False, **configured):
+        """One message for an address in each; (mark, queue id)."""
+        if not self.exim.config.exists() or configured.get("fresh", True):
+            self.exim.configure(self.parts, **{k: v for k, v in configured.items()
+                                               if k != "fresh"})
+        mail = messages.compose("sender@sender.test", f"to-29@{domains[0]}", "plain")
+        words = [self.exim.program, "-C", str(self.exim.config), "-odq" if wait else "-odf",
+                 "-oi", "-f", "sender@sender.test", *(f"to-29@{d}" for d in domains)]
+        done = subprocess.run(words, input=mail.content.replace(b"\r\n", b"\n"),
+                              capture_output=True, check=False, timeout=120)
+        found = [line.split()[2] for line in self.exim.log.lines() if f"id={mail.mark}" in line]
+        if not found:
+            raise RuntimeError(f"Exim took nothing: {done.stderr.decode()}")
+        self.last = self.exim.lines(found[0])[-1][:120]
+        return mail.mark, found[0]
+
+    def run_queue(self) -> None:
+        self.exim.command("-qff")
+
+    def told(self, domain: str) -> list[str]:
+        """The commands by which an impostor learnt of an address in that domain."""
+        return [line for r in self.lab.world.receivers.by_name.values()
+                if r.host in ("mx.row29.test", "mx.row29-strange.test")
+                for line in self.lab.world.receivers.seen(r.name).lines
+                if f"@{domain}>" in line.lower()]
+
+    def held(self, sent, domain: str = IMPOSTOR) -> list[str]:
+        """What is wrong unless the message waits and the impostor knows nothing of it."""
+        mark, queue_id = sent
+        found = []
+        if self.told(domain):
+            found.append(f"the impostor was told: {self.told(domain)}")
+        if self.lab.world.receivers.messages(mark) and domain == IMPOSTOR:
+            found.append("the impostor has the message")
+        lines = self.exim.lines(queue_id)
+        if any(f" {mark_} " in line and f"@{domain}" in line
+               for line in lines for mark_ in ("=>", "->", "**")):
+            found.append("delivered or bounced")
+        if not list((self.exim.spool / "input").rglob(f"{queue_id}-H")):
+            found.append("no longer in the queue")
+        return found + (lines if found else [])
+
+    def waits(self, sent) -> list[str]:
+        """The same of a message that only a missing verdict keeps back."""
+        found = self.held(sent, "nowhere")
+        if self.lab.world.receivers.messages(sent[0]):
+            found.append("sent without a verdict")
+        return found
+
+    def arrived(self, sent) -> list[str]:
+        mark, queue_id = sent
+        try:
+            logs.until(lambda: self.lab.world.receivers.messages(mark), 10, "arrival")
+        except logs.Timeout:
+            return ["it did not arrive"] + self.exim.lines(queue_id)
+        return []
+
+
+# The nine, by their numbers.
+
+def event_fails(scene):
+    scene.change("macros", "{POSTERN_LIBRARY}{event}", "{/nonexistent.so}{event}")
+    return scene.held(scene.send(IMPOSTOR))
+
+
+def unreadable_certificate(scene):
+    sent = scene.send(STRANGE)
+    return scene.held(sent, STRANGE)
+
+
+def no_tls_required(scene):
+    scene.change("transports", "hosts_require_tls = ", "hosts_require_tls =\n  #")
+    return scene.held(scene.send(IMPOSTOR)) + scene.held(scene.send(IMPOSTOR))
+
+
+def clear_text_forced(scene):
+    scene.change("transports", "hosts_avoid_tls = ", "hosts_avoid_tls = *\n  #")
+    scene.change("transports", "hosts_require_tls = ", "hosts_require_tls =\n  #")
+    return scene.held(scene.send(IMPOSTOR))
+
+
+def resumed(scene):
+    scene.say("tls_resumption_hosts = *")
+    found = scene.arrived(scene.send(MAY)) + scene.arrived(scene.send(MAY))
+    return found + scene.held(scene.send(IMPOSTOR))
+
+
+def kept_connection(scene):
+    scene.change("transports", "connection_max_messages = 1", "connection_max_messages = 500")
+    strict = [scene.send(IMPOSTOR, wait=True) for _ in range(2)]
+    lenient = [scene.send(MAY, wait=True) for _ in range(2)]
+    scene.exim.command("-qqff")
+    scene.run_queue()
+    found = [problem for sent in strict for problem in scene.held(sent)]
+    return found + [problem for sent in lenient for problem in scene.arrived(sent)]
+
+
+def several_domains(scene):
+    scene.change("transports", "multi_domain = false", "multi_domain = true")
+    return scene.held(scene.send(MAY, IMPOSTOR))
+
+
+def danes_own(scene):
+    scene.change("transports", "hosts_try_dane =", "hosts_try_dane = *")
+    return scene.held(scene.send(IMPOSTOR))
+
+
+def others_go_on(scene):
+    found = scene.held(scene.send(IMPOSTOR))
+    others = [scene.send(OTHER), scene.send(MAY)]
+
+    def arrived():
+        scene.exim.command("-q")  # an ordinary queue run, which keeps to retry times
+        return all(scene.lab.world.receivers.messages(mark) for mark, _ in others)
+    try:
+        logs.until(arrived, 10, "the others' mail arrives", every=0.5)
+    except logs.Timeout:
+        found += ["others wait"] + [x for _, i in others for x in scene.exim.lines(i)]
+    return found + scene.held(scene.send(IMPOSTOR))
+
+
+# What each option does when the library fails it.
+
+def missing(section: str, old: str, new: str):
+    def play(scene):
+        scene.change(section, old, new)
+        return scene.held(scene.send(IMPOSTOR))
+    return play
+
+
+def no_library(scene):
+    scene.parts = advice(scene.lab.programs, scene.directory, Path("/nonexistent.so"))
+    return scene.held(scene.send(IMPOSTOR))
+
+
+CRASH = r"""
+static int crash(void) { *(volatile int *)0 = 1; return 0; }
+int plan(unsigned char **y, int c, unsigned char **v) { return crash(); }
+int event(unsigned char **y, int c, unsigned char **v) { return crash(); }
+int gate_list(unsigned char **y, int c, unsigned char **v) { return crash(); }
+int gate(unsigned char **y, int c, unsigned char **v) { return crash(); }
+"""
+
+
+def crashes(name: str):
+    def play(scene):
+        library = scene.directory / "crash.so"
+        if not library.exists():
+            source = library.with_suffix(".c")
+            source.write_text(CRASH, encoding="ascii")
+            subprocess.run(["cc", "-w", "-shared", "-fPIC", "-o", library, source], check=True)
+        # To the others the service is what it is.
+        scene.change("macros", f"{{POSTERN_LIBRARY}}{{{name}}}", f"{{{library}}}{{{name}}}")
+        return scene.held(scene.send(IMPOSTOR))
+    return play
+
+
+# The service.
+
+def lies(greeting=b"postern 1 ready\n", reply=b""):
+    def play(scene):
+        door = FakeDoor(scene.lab.home / "exim" / f"door-{scene.trap.id}", greeting, reply)
+        point_at(door.path)
+        found = scene.held(scene.send(IMPOSTOR))
+        door.close()
+        return found + ([] if door.calls else ["the library never came to the door"])
+    return play
+
+
+def down(scene):
+    point_at(Path("/run/lab/nobody"))
+    sent = scene.send(IMPOSTOR)
+    found = scene.held(sent)
+    point_at(scene.lab.service.doors["exim"])
+    return found
+
+
+def hung(scene):
+    scene.lab.service.send(signal.SIGSTOP)
+    try:
+        return scene.waits(scene.send(OTHER))
+    finally:
+        scene.lab.service.send(signal.SIGCONT)
+
+
+class Until:
+    """Hands so many questions on to the service; the next one meets nobody."""
+
+    def __init__(self, path: Path, real: Path, questions: int):
+        self.real, self.left = real, questions
+        path.unlink(missing_ok=True)
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(str(path))
+        path.chmod(0o666)
+        self.socket.listen(16)
+        point_at(path)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while self.left > 0:
+            client, _ = self.socket.accept()
+            with client, socket.socket(socket.AF_UNIX) as service:
+                service.connect(str(self.real))
+                client.sendall(service.recv(65536))
+                service.sendall(self._line(client))
+                while octets := service.recv(65536):
+                    client.sendall(octets)
+            self.left -= 1
+        self.socket.close()
+
+    @staticmethod
+    def _line(client) -> bytes:
+        octets = b""
+        while not octets.endswith(b"\n"):
+            octets += client.recv(65536)
+        return octets
+
+
+def gone_after(questions: int):
+    """To a good destination: what would have been delivered waits, and is then sent once."""
+    def play(scene):
+        Until(scene.directory / f"until-{questions}", scene.lab.service.doors["exim"], questions)
+        sent = scene.send(OTHER)
+        found = scene.waits(sent)
+        point_at(scene.lab.service.doors["exim"])
+        scene.run_queue()
+        return found + scene.arrived(sent)
+    return play
+
+
+# Beside the delivery.
+
+def callout(scene):
+    """Exim asks servers about recipients by the same transport: an address leaves, too."""
+    scene.exim.configure(scene.parts, verify="verify = recipient/callout=20s,defer_ok")
+    scene.exim.start()
+    try:
+        with socket.create_connection(("127.0.0.1", PORT), timeout=60) as client:
+            stream = client.makefile("rwb")
+            for line in (b"EHLO x.test", b"MAIL FROM:<sender@sender.test>",
+                         b"RCPT TO:<to-29@row29.test>", b"QUIT"):
+                while stream.readline()[3:4] == b"-":
+                    pass
+                stream.write(line + b"\r\n")
+                stream.flush()
+            stream.read()
+    finally:
+        scene.exim.stop()
+    return [f"the impostor was told: {line}" for line in scene.told(IMPOSTOR)]
+
+
+def wrong_host(scene):
+    """A router that sends the destination's mail to a host that is none of its plan's."""
+    scene.change("routers", "${extract{hosts}{$address_data}} bydns", "198.18.0.77")
+    return scene.held(scene.send(IMPOSTOR))
+
+
+def no_plan(scene):
+    """A router of the administrator's own that hands mail to Postern's transport."""
+    scene.parts["routers"] = ("own:\n  driver = manualroute\n  domains = ! +local_domains\n"
+                              "  route_data = mx.row29.test\n  transport = postern_smtp\n")
+    return scene.held(scene.send(IMPOSTOR))
+
+
+ALL = [
+    Trap("29-1", "1: an event that can't be expanded", event_fails),
+    Trap("29-2", "2: a certificate that GnuTLS can't read: no event", unreadable_certificate),
+    Trap("29-3", "3: TLS not required", no_tls_required),
+    Trap("29-3b", "3: TLS avoided", clear_text_forced),
+    Trap("29-4", "4: a session resumed", resumed),
+    Trap("29-4b", "4: a connection kept for further messages", kept_connection),
+    Trap("29-5", "5: several domains in one transaction", several_domains),
+    Trap("29-7", "7: Exim's own DANE", danes_own),
+    Trap("29-8", "8: a refused host still serves other destinations", others_go_on),
+    Trap("29-lib", "the library is missing", no_library),
+    Trap("29-plan", "plan fails", missing("macros", "}{plan}", "}{nosuch}")),
+    Trap("29-event", "event fails", missing("macros", "}{event}", "}{nosuch}")),
+    Trap("29-list", "gate_list fails", missing("macros", "}{gate_list}", "}{nosuch}")),
+    Trap("29-gate", "gate fails", missing("macros", "}{gate}", "}{nosuch}")),
+    Trap("29-c1", "a crash in plan", crashes("plan")),
+    Trap("29-c2", "a crash in event", crashes("event")),
+    Trap("29-c3", "a crash in gate_list", crashes("gate_list")),
+    Trap("29-c4", "a crash in gate", crashes("gate")),
+    Trap("29-s1", "posternd down", down),
+    Trap("29-s2", "posternd hung", hung),
+    Trap("29-s3", "a door that hangs up", lies(reply="close")),
+    Trap("29-s4", "a door that says nothing", lies(greeting=None)),
+    Trap("29-s5", "a door with another greeting", lies(greeting=b"220 hello\n", reply=b"pass\n")),
+    Trap("29-s6", "a 'pass' cut before the line's end", lies(reply=b"pass")),
+    Trap("29-s7", "posternd killed after the plan", gone_after(1)),
+    Trap("29-s8", "posternd killed between the two gates", gone_after(2)),
+    Trap("29-x1", "a callout", callout),
+    Trap("29-x2", "a host that is none of the plan's", wrong_host),
+    Trap("29-x3", "Postern's transport without its router", no_plan),
+]
+
+
+def run(lab, trap: Trap) -> tuple[list[str], str]:
+    """What is wrong (nothing: the promise held), and the last thing the MTA said."""
+    scene = None
+    try:
+        scene = Scene(lab, trap)
+        found = trap.play(scene)
+    except Exception as error:  # pylint: disable=broad-except
+        found = [f"{type(error).__name__}: {error}", traceback.format_exc(limit=-3)]
+    finally:
+        point_at(lab.service.doors["exim"])
+    return found, scene.last if scene else ""
