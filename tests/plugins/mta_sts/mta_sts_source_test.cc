@@ -187,6 +187,11 @@ TEST_F(MtaStsSourceTest, TestingIsRecordedAndHoldsNothing) {
     EXPECT_FALSE(verdict.findings[0].satisfied());
     EXPECT_EQ(testing.published->mode, "testing");
   }
+  // In the record the right certificate doesn't make up for the wrong host.
+  const Verdict other =
+      JudgeWith(Ask("auto", "t.test", "other.test"), ForHost("other.test"));
+  EXPECT_TRUE(other.pass());
+  EXPECT_EQ(other.findings.at(0).reason(), Reason::kMxNotAllowed);
   EXPECT_EQ(
       JudgeWith(Ask("sts", "t.test", "mx.t.test"), ForHost("mx.t.test")).reason,
       Reason::kStsPolicyMissing);
