@@ -300,6 +300,8 @@ class EximInspection final : public MtaInspection {
         Has(said, "router = postern")) {
       return;
     }
+    // What is refused goes nowhere: nothing is judged, and nothing leaves.
+    if (Has(said, " is undeliverable")) return;
     if (Has(said, "transport = ") || Has(said, "router = ")) {
       Add(must ? Weight::kNo : Weight::kWarning, "exim-bypass", key,
           "mail for it does not go by a transport of Postern's",

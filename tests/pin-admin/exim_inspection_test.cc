@@ -145,6 +145,8 @@ TEST_F(EximInspectionTest, MailThatGoesAnotherWayIsFound) {
       "\"${dlfunc{/l.so}{plan}{$domain}{}{}}\" failed in postern_refused "
       "router";
   EXPECT_THAT(Bypasses("bank.test secure"), IsEmpty());
+  exim_.answers["-bt"] = "x is undeliverable: 5.1.10 null-mx: no mail\n";
+  EXPECT_THAT(Bypasses("bank.test secure"), IsEmpty());
   exim_.answers["-bt"] = "something else\n";
   EXPECT_THAT(Bypasses("bank.test secure"), ElementsAre("exim-route-unknown"));
 }

@@ -306,6 +306,9 @@ def check_sender(lab: Lab, tally: report.Tally) -> None:
             if file.is_file() and _is_record(file)
             for words in accounts.spoken() if words in file.read_bytes()]
     tally.check("no log and no store has a relay's secret", not told, "\n".join(told[:5]))
+    if lab.family == "exim":
+        said = lab.world.sender.doctor(lab.admin)
+        tally.check("'pin-admin doctor' finds nothing wrong with Exim", not said, "\n".join(said))
     alive = lab.service.process.poll() is None
     tally.check("posternd still runs, and ends cleanly when told to",
                 alive and lab.service.stop() == 0,

@@ -88,6 +88,14 @@ class Exim:
     def complaints(self) -> list[str]:
         return self.exim.panics()
 
+    def doctor(self, admin) -> list[str]:
+        """What doctor has to say of Exim; every watched destination is routed for it."""
+        done = admin.run("doctor", "--exim-program", self.program, "--exim-config",
+                         str(self.exim.config), "--no-dns", "--json")
+        found = json.loads(done.stdout)["findings"]
+        return [f"{f['code']} {f['subject']}: {f['what']}" for f in found
+                if f["code"].startswith("exim-")]
+
     def printed(self, _admin) -> str:
         return ""
 
