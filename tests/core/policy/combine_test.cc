@@ -121,6 +121,7 @@ TEST(CombineTest, OneSourceTable) {
   }
 }
 
+// STLS-06
 TEST(CombineTest, LevelsThatNeedNoSource) {
   for (const State state : kStates) {
     std::vector<Contribution> said;
@@ -373,7 +374,7 @@ TEST(CombineTest, CarriesHowToConnect) {
             TlsUse::kRequired);
 }
 
-// ID-01
+// ID-01, TLS-07
 TEST(CombineTest, NotesWeakNames) {
   const std::vector said{Says("webpki", State::kApplies),
                          Says("pin", State::kApplies)};
