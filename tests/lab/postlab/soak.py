@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import adapters, logs, messages, report
+from .postfix import PostfixError
 from .runner import TOP, Lab
 from .smtp_submit import SubmitError
 
@@ -29,6 +30,7 @@ WAITING = ("2", "3a", "3c", "3g", "5", "7a", "26h", "26k")
 BOUNCING = ("18a",)
 SUBMITTERS = 6
 ROUNDS = 20          # of flushing the queue at the end
+RESTART = 30         # seconds for a Postfix to come back
 SETTLED = 7          # seconds; kept connections end after five
 # A third is for caches, arenas and stacks to fill; then nothing may grow.
 GROWTH = 1.10
@@ -92,7 +94,9 @@ class Soak:
     # Submitting.
 
     def submit_all(self) -> None:
-        threads = [threading.Thread(target=self._submit) for _ in range(SUBMITTERS)]
+        # Daemons: where a restart fails, the run ends.
+        threads = [threading.Thread(target=self._submit, daemon=True)
+                   for _ in range(SUBMITTERS)]
         for thread in threads:
             thread.start()
         self._disturb()
@@ -146,12 +150,10 @@ class Soak:
         self.lab.service.send(signal.SIGHUP)
 
     def _restart_sender(self) -> None:
-        self.lab.world.sender.postfix.stop()
-        self.lab.world.sender.postfix.start()
+        _restart(self.lab.world.sender.postfix)
 
     def _restart_receivers(self) -> None:
-        self.lab.world.receivers.postfix.stop()
-        self.lab.world.receivers.postfix.start()
+        _restart(self.lab.world.receivers.postfix)
 
     # The end.
 
@@ -249,6 +251,20 @@ class Soak:
         tally.check(f"its descriptors are given back: {self.at_rest} before the first message, "
                     f"{most} at most, {rest} at the end",
                     rest <= self.at_rest + SLACK_DESCRIPTORS, "some were kept")
+
+
+def _restart(postfix) -> None:
+    """Until it stays: children of the old master(8) may hold its ports a moment longer."""
+    postfix.stop()
+    end = time.monotonic() + RESTART
+    while True:
+        try:
+            postfix.start()
+            return
+        except PostfixError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
