@@ -333,7 +333,7 @@ class SurveyTest : public PlannerTest {
 
   PublishedSource dane_{"dane"}, sts_{"mta-sts"};
   PolicySource* const all_[3] = {&dane_, &sts_, &webpki_};
-  Planner planner_{store_, router_, all_, left_out_, clock_};
+  Planner planner_{store_, router_, all_, left_out_, nullptr, clock_};
 };
 
 TEST_F(SurveyTest, SaysWhereALineIsWeakerThanWhatIsPublished) {
