@@ -50,7 +50,7 @@ class SmtpConnection final : public SmtpSession {
  private:
   void Leave(std::chrono::milliseconds wait);
   friend class Login;
-  friend class Transaction;
+  friend class SmtpTransaction;
 
   // Sends `commands` (with their line ends). Refuses if the server has spoken
   // out of turn.

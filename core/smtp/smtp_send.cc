@@ -47,10 +47,10 @@ bool NeedsSmtputf8(const Envelope& envelope) {
 
 // One Send(): its steps in order. Ends early by returning false, with the why
 // in result().
-class Transaction {
+class SmtpTransaction {
  public:
-  Transaction(SmtpConnection& connection, const Envelope& envelope,
-              const Message& message, Deadline deadline)
+  SmtpTransaction(SmtpConnection& connection, const Envelope& envelope,
+                  const Message& message, Deadline deadline)
       : connection_(connection),
         timeouts_(connection.options_.timeouts),
         envelope_(envelope),
@@ -111,10 +111,10 @@ class Transaction {
 
 SendResult SmtpConnection::Send(const Envelope& envelope,
                                 const Message& message, Deadline deadline) {
-  return Transaction(*this, envelope, message, deadline).Run();
+  return SmtpTransaction(*this, envelope, message, deadline).Run();
 }
 
-Status Transaction::CheckEnvelope() const {
+Status SmtpTransaction::CheckEnvelope() const {
   if (envelope_.recipients.empty()) {
     return Error{Reason::kRequestInvalid, "the envelope has no recipient"};
   }
@@ -130,7 +130,7 @@ Status Transaction::CheckEnvelope() const {
   return {};
 }
 
-bool Transaction::Check() {
+bool SmtpTransaction::Check() {
   // None of these is the connection's fault: it stays usable.
   const auto refuse = [this](Error error) {
     result_.failure = std::move(error);
@@ -174,7 +174,7 @@ bool Transaction::Check() {
   return true;
 }
 
-std::string Transaction::Command(std::size_t i) const {
+std::string SmtpTransaction::Command(std::size_t i) const {
   if (i == 0) {
     return "MAIL FROM:<" + envelope_.sender + ">" + mail_parameters_ + "\r\n";
   }
@@ -182,12 +182,12 @@ std::string Transaction::Command(std::size_t i) const {
   return "RCPT TO:<" + envelope_.recipients[i - 1] + ">\r\n";
 }
 
-std::chrono::milliseconds Transaction::TimeoutOf(std::size_t i) const {
+std::chrono::milliseconds SmtpTransaction::TimeoutOf(std::size_t i) const {
   if (i == 0) return timeouts_.mail;
   return i == command_count() - 1 ? timeouts_.data : timeouts_.rcpt;
 }
 
-bool Transaction::SendEnvelope() {
+bool SmtpTransaction::SendEnvelope() {
   const std::size_t depth =
       connection_.offered_->pipelining ? kPipelineDepth : 1;
   bool reset = std::exchange(connection_.used_, true);
@@ -222,7 +222,7 @@ bool Transaction::SendEnvelope() {
   return false;
 }
 
-bool Transaction::ReadReset() {
+bool SmtpTransaction::ReadReset() {
   const Result<SmtpReply> reply = connection_.ReadReply(
       deadline_.Within(timeouts_.reset), connection_.options_.cancellation);
   if (!reply.ok()) return Fail(reply.error());
@@ -232,7 +232,7 @@ bool Transaction::ReadReset() {
                "answer to RSET: " + reply->Text()});
 }
 
-bool Transaction::ReadAndNote(std::size_t i) {
+bool SmtpTransaction::ReadAndNote(std::size_t i) {
   Result<SmtpReply> reply = connection_.ReadReply(
       deadline_.Within(TimeoutOf(i)), connection_.options_.cancellation);
   if (reply.ok()) return Note(i, std::move(*reply));
@@ -242,7 +242,7 @@ bool Transaction::ReadAndNote(std::size_t i) {
   return false;
 }
 
-bool Transaction::Note(std::size_t i, SmtpReply reply) {
+bool SmtpTransaction::Note(std::size_t i, SmtpReply reply) {
   const bool is_data = i == command_count() - 1;
   const int code = reply.code;
   const bool expected =
@@ -264,7 +264,7 @@ bool Transaction::Note(std::size_t i, SmtpReply reply) {
   return Fail(closing);
 }
 
-bool Transaction::SendBody() {
+bool SmtpTransaction::SendBody() {
   std::vector<char> block(std::min<std::uint64_t>(
       kBlock, std::max<std::uint64_t>(message_.size(), 1)));
   for (std::uint64_t offset = 0; offset < message_.size();) {
@@ -288,7 +288,7 @@ bool Transaction::SendBody() {
   return CheckEarlyAnswer();
 }
 
-bool Transaction::CheckEarlyAnswer() {
+bool SmtpTransaction::CheckEarlyAnswer() {
   // An end of the connection shows when the dot is sent.
   (void)connection_.FillFromSocket();
   if (connection_.reader_.pending() == 0) return true;
@@ -302,7 +302,7 @@ bool Transaction::CheckEarlyAnswer() {
                "the server answered before the message was complete"});
 }
 
-void Transaction::SendDot() {
+void SmtpTransaction::SendDot() {
   if (const auto gone = WhyCancelled(connection_.options_.cancellation)) {
     Fail(*gone);
     return;

@@ -65,7 +65,7 @@ bool IsEvent(const std::string& expansion) {
 
 class EximInspection final : public MtaInspection {
  public:
-  EximInspection(ProgramRunner& programs, EximPlace place)
+  EximInspection(ProgramRunner& programs, EximFiles place)
       : programs_(programs), place_(std::move(place)) {}
 
   std::vector<Diagnosis> Setup() override {
@@ -318,7 +318,7 @@ class EximInspection final : public MtaInspection {
   }
 
   ProgramRunner& programs_;
-  const EximPlace place_;
+  const EximFiles place_;
   std::string build_;
   std::map<std::string, Options> transports_;
   std::vector<Diagnosis> found_;
@@ -327,7 +327,7 @@ class EximInspection final : public MtaInspection {
 }  // namespace
 
 std::unique_ptr<MtaInspection> InspectExim(ProgramRunner& programs,
-                                           const EximPlace& place) {
+                                           const EximFiles& place) {
   return std::make_unique<EximInspection>(programs, place);
 }
 

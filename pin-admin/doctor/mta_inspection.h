@@ -65,10 +65,10 @@ std::unique_ptr<MtaInspection> InspectPostfix(ProgramRunner& programs,
                                               const OwnSetup& own);
 
 // Which Exim, and which configuration; none: its usual one.
-struct EximPlace {
+struct EximFiles {
   std::string program, config;
 };
 std::unique_ptr<MtaInspection> InspectExim(ProgramRunner& programs,
-                                           const EximPlace& place);
+                                           const EximFiles& place);
 
 }  // namespace postern

@@ -36,7 +36,7 @@ std::vector<std::unique_ptr<MtaInspection>> InspectMtas(
   std::vector<std::unique_ptr<MtaInspection>> mtas;
   if (args.Has("no-mta")) return mtas;
   std::vector<std::string> directories = args.All("postfix-config");
-  const EximPlace exim{args.Get("exim-program"), args.Get("exim-config")};
+  const EximFiles exim{args.Get("exim-program"), args.Get("exim-config")};
   std::error_code ignored;
   const bool only_exim =
       directories.empty() &&

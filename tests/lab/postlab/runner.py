@@ -304,8 +304,7 @@ def check_sender(lab: Lab, tally: report.Tally) -> None:
                 not missing, f"missing: {missing}\n{printed}")
     if lab.family == "exim":
         said = lab.world.sender.doctor(lab.admin)
-        tally.check("'pin-admin doctor' finds nothing wrong with Exim", not said, "
-".join(said))
+        tally.check("'pin-admin doctor' finds nothing wrong with Exim", not said, "\n".join(said))
     alive = lab.service.process.poll() is None
     tally.check("posternd still runs, and ends cleanly when told to",
                 alive and lab.service.stop() == 0,
