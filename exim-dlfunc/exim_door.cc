@@ -17,6 +17,10 @@
 namespace postern {
 namespace {
 
+bool CanBeAsked(const HostPlan& host) {
+  return !host.refused && !host.facts.ips.empty();
+}
+
 using Outcome = RecipientResult::Outcome;
 
 // Below the client's own (exim_client.cc).
@@ -152,6 +156,13 @@ Reply EximDoor::PlanFor(const Request& request) {
 Reply EximDoor::Offer(const std::string& queue_id, const Plan& plan) {
   const FailedPasses::Next next = passes_.After(queue_id, plan);
   if (next.action == FailedPasses::Next::Action::kBounce) {
+    // Nothing is given up for good over what may have changed meanwhile (RFC
+    // 8461 section 5.1).
+    const Status confirmed = gate_.Confirm(plan, Deadline::After(kPlanBudget));
+    if (!confirmed) return Deferred(DeferFor(confirmed.error()));
+    for (const HostPlan& host : plan.hosts) {
+      if (!CanBeAsked(host)) RefuseUnasked(queue_id, plan, host);
+    }
     const RecipientResult result = Conclude(next.attempts, Outcome::kBounced);
     return {"plan", ToBounce(result.status, result.text)};
   }
@@ -164,21 +175,11 @@ Reply EximDoor::Offer(const std::string& queue_id, const Plan& plan) {
   } else {
     std::vector<Attempt> attempts;
     for (const HostPlan& host : plan.hosts) {
-      if (!host.refused && !host.facts.ips.empty()) {
+      if (CanBeAsked(host)) {
         hosts.push_back(&host);
-        continue;
+      } else {
+        attempts.push_back(RefuseUnasked(queue_id, plan, host));
       }
-      Verdict verdict =
-          host.refused
-              ? postern::Judge(host, TlsEvidence{}, clock_.Now())
-              : DeferFor(Error(Reason::kNoAddress, ToString(host.facts.host)));
-      verdict.mx_host = ToString(host.facts.host);
-      verdict.line = Format(plan.destination.policy.line);
-      verdict.origin = plan.destination.policy.origin;
-      if (!queue_id.empty()) {
-        sessions_.Refused(EximRecord(plan, queue_id, verdict, clock_.Now()));
-      }
-      attempts.push_back(FromVerdict(verdict));
     }
     if (hosts.empty()) return Deferred(Conclude(attempts, Outcome::kDeferred));
   }
@@ -186,6 +187,28 @@ Reply EximDoor::Offer(const std::string& queue_id, const Plan& plan) {
   const Result<std::string> text = ToAddressData(plan, wanted);
   if (!text) return Deferred(DeferFor(text.error()));
   return {"plan", *text};
+}
+
+// A host that its plan refuses, or that has no address.
+Attempt EximDoor::RefuseUnasked(const std::string& queue_id, const Plan& plan,
+                                const HostPlan& host) {
+  Verdict verdict =
+      host.refused
+          ? postern::Judge(host, TlsEvidence{}, clock_.Now())
+          : DeferFor(Error(Reason::kNoAddress, ToString(host.facts.host)));
+  verdict.mx_host = ToString(host.facts.host);
+  verdict.line = Format(plan.destination.policy.line);
+  verdict.origin = plan.destination.policy.origin;
+  if (!queue_id.empty()) {
+    sessions_.Refused(EximRecord(plan, host, queue_id, verdict, clock_.Now()));
+  }
+  NoteRefusal(plan, host, verdict);
+  return FromVerdict(verdict);
+}
+
+void EximDoor::NoteRefusal(const Plan& plan, const HostPlan& host,
+                           const Verdict& verdict) {
+  if (host.published && IsPolicyNo(verdict)) gate_.NoteRefused(plan, host);
 }
 
 // The verdict.
@@ -257,7 +280,9 @@ Result<EximDoor::Place> EximDoor::PlaceOf(const Request& request) {
               host,
               *address,
               {}};
-  place.key = {place.queue_id, ToString(*domain), ToString(host->facts.host)};
+  // By Exim's name for the host, which it tells in its events as well.
+  place.key = {place.queue_id, ToString(*domain),
+               HostText(Field(request, "host"))};
   return place;
 }
 
@@ -329,8 +354,8 @@ Reply EximDoor::Judge(const Request& request) {
     verdict.decision = Decision::kDeliverAnyway;
   }
   if (in_handshake) evidence->protocol = "TLS";
-  SessionRecord record =
-      EximRecord(*place->plan, place->queue_id, verdict, clock_.Now());
+  SessionRecord record = EximRecord(*place->plan, *place->host, place->queue_id,
+                                    verdict, clock_.Now());
   record.evidence = *evidence;
   record.starttls_offered =
       encrypted || Field(request, "starttls") == "offered";
@@ -338,6 +363,7 @@ Reply EximDoor::Judge(const Request& request) {
     passes_.Note(place->queue_id, *place->plan, *place->host, place->address,
                  verdict);
     sessions_.Refused(std::move(record));
+    NoteRefusal(*place->plan, *place->host, verdict);
     return Deferred(verdict);
   }
   if (stage == "mail") sessions_.Passed(place->key, std::move(record));
@@ -405,8 +431,8 @@ Reply EximDoor::NoteFailure(const Request& request, const Error& why) {
   verdict.origin = place->plan->destination.policy.origin;
   passes_.Note(place->queue_id, *place->plan, *place->host, place->address,
                verdict);
-  SessionRecord record =
-      EximRecord(*place->plan, place->queue_id, verdict, clock_.Now());
+  SessionRecord record = EximRecord(*place->plan, *place->host, place->queue_id,
+                                    verdict, clock_.Now());
   record.evidence.peer_address = verdict.address;
   record.starttls_offered = why.reason() == Reason::kTlsHandshakeFailed ||
                             why.reason() == Reason::kStarttlsRefused;

@@ -81,6 +81,11 @@ class EximDoor {
 
   Reply PlanFor(const Request& request);
   Reply Offer(const std::string& queue_id, const Plan& plan);
+  Attempt RefuseUnasked(const std::string& queue_id, const Plan& plan,
+                        const HostPlan& host);
+  // Tells sources that keep what is published.
+  void NoteRefusal(const Plan& plan, const HostPlan& host,
+                   const Verdict& verdict);
   Reply Refuse(const std::string& queue_id, const Plan& plan,
                std::vector<Attempt> attempts);
   Reply Judge(const Request& request);

@@ -15,8 +15,9 @@ constexpr std::size_t kMost = 10'000;
 
 }  // namespace
 
-SessionRecord EximRecord(const Plan& plan, const std::string& queue_id,
-                         const Verdict& verdict, TimePoint now) {
+SessionRecord EximRecord(const Plan& plan, const HostPlan& host,
+                         const std::string& queue_id, const Verdict& verdict,
+                         TimePoint now) {
   SessionRecord record;
   record.at = now;
   record.door = "exim";
@@ -26,6 +27,7 @@ SessionRecord EximRecord(const Plan& plan, const std::string& queue_id,
   record.level = ToString(plan.destination.policy.line.level);
   record.plan_digest = plan.digest;
   record.plan = PlanJson(plan);
+  record.policies = host.policies;
   record.verdict = verdict;
   return record;
 }

@@ -17,9 +17,10 @@
 
 namespace postern {
 
-// A record with what the plan says filled in.
-SessionRecord EximRecord(const Plan& plan, const std::string& queue_id,
-                         const Verdict& verdict, TimePoint now);
+// A record with what the plan says of `host` filled in.
+SessionRecord EximRecord(const Plan& plan, const HostPlan& host,
+                         const std::string& queue_id, const Verdict& verdict,
+                         TimePoint now);
 
 // Thread-safe; borrows its parts.
 class EximSessions {

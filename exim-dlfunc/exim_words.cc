@@ -61,11 +61,17 @@ const HostPlan* FindHost(const Plan& plan, std::string_view host,
   const std::optional<HostName> name = ParseHost(host);
   const Result<Port> number = Port::Parse(port);
   if (!name || !number) return nullptr;
-  const auto found = std::find_if(
-      plan.hosts.begin(), plan.hosts.end(), [&](const HostPlan& candidate) {
-        return candidate.facts.host == *name && candidate.facts.port == *number;
-      });
-  return found == plan.hosts.end() ? nullptr : &*found;
+  const HostPlan* alias = nullptr;
+  for (const HostPlan& candidate : plan.hosts) {
+    const HostFacts& facts = candidate.facts;
+    if (facts.port != *number) continue;
+    if (facts.host == *name) return &candidate;
+    if (!facts.expanded || HostName(*facts.expanded) != *name) continue;
+    // Which of two aliases led there, and what is asked of it, can't be known.
+    if (alias != nullptr) return nullptr;
+    alias = &candidate;
+  }
+  return alias;
 }
 
 std::string HostText(std::string_view host) {

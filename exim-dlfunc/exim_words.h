@@ -25,7 +25,9 @@ std::string Field(const Request& request, std::string_view key);
 // The next hop; without one, the recipient's own hosts.
 Result<NextHop> HopOf(const HostName& recipient, std::string_view hop);
 
-// The plan's host of that name (or address) and port; null for any other.
+// The plan's host of that name (or address) and port; null for any other. Exim
+// calls a host whose name is an alias by the name that it stands for: that one
+// will do if it is of one host only.
 const HostPlan* FindHost(const Plan& plan, std::string_view host,
                          std::string_view port);
 // The name as the plan writes it; as it is given where it is none.

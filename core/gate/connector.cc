@@ -241,6 +241,11 @@ Verdict Connector::JudgeMade(const Plan& plan, const HostPlan& host,
         CheckNegotiated(evidence, host.protocols, host.ciphers, host.exclude);
     if (!negotiated) verdict = DeferFor(negotiated.error());
   }
+  // Without its login the relay would refuse the mail, perhaps for good.
+  if (verdict.pass() && host.credentials) {
+    verdict = DeferFor(Error(Reason::kCredentialsWithheld,
+                             "the MTA's own connections do not log in"));
+  }
   Complete(plan, host, address, Basis::kLive, verdict);
   return verdict;
 }
