@@ -286,7 +286,7 @@ class EximInspection final : public MtaInspection {
         key.starts_with('.') ? "postern-doctor" + key : key;
     const Result<ProgramOutput> route = Ask({"-bt", "postmaster@" + domain});
     if (!route) {
-      (void)Lost("-bt", route.error());
+      (void)Lost("-bt postmaster@" + domain, route.error());
       return;
     }
     const std::string said = route->out + route->err;

@@ -143,7 +143,9 @@ def check_certificates(world: World, tally: report.Tally) -> None:
             tally.check(f"certificate: {receiver.host} offers no TLS",
                         "< 250-PIPELINING" in answer and "STARTTLS" not in answer, answer)
             continue
-        wanted, words = FINGER[receiver.cert]
+        elsewhere = (receiver.cert == "good" and receiver.host not in receiver.names
+                     and not any(name.startswith("*.") for name in receiver.names))
+        wanted, words = FINGER["wrong-name" if elsewhere else receiver.cert]
         found = _CLASS.search(answer)
         tally.check(f"certificate: {receiver.host} ({receiver.cert}) is {wanted.lower()}",
                     bool(found) and found[1] == wanted and words in answer, answer)
