@@ -23,7 +23,7 @@ from .scenarios import Expect, row_of
 DOMAIN = "row20.test"
 PATIENCE = 90
 BUDGET = "--budget-ms 10000"
-IMPATIENT = {"pipe": BUDGET, "lmtp": "lmtp_lhlo_timeout=3s lmtp_data_done_timeout=5s"}
+IMPATIENT = {"pipe": BUDGET, "lmtp": "lmtp_lhlo_timeout=5s lmtp_data_done_timeout=15s"}
 
 
 @dataclass
@@ -274,7 +274,7 @@ PIPE_FAULTS = [
 LMTP_FAULTS = [
     Fault("20a", "no socket", no_socket),
     Fault("20b", "nobody listens", nobody_listens),
-    Fault("20c", "no greeting", fake_lmtp(greeting=None), "lmtp_lhlo_timeout=3s"),
+    Fault("20c", "no greeting", fake_lmtp(greeting=None), "lmtp_lhlo_timeout=5s"),
     Fault("20d", "'too busy' instead of a greeting",
           fake_lmtp(greeting=b"421 4.3.2 service-busy: lmtp\r\n"),
           expect=Expect("deferred", "4.3.2", "service-busy")),
@@ -282,7 +282,7 @@ LMTP_FAULTS = [
     Fault("20g", "hangs up after the envelope", fake_lmtp(DATA="close")),
     Fault("20h", "takes the message and hangs up", fake_lmtp(dot="close")),
     Fault("20i", "takes the message and never answers", fake_lmtp(dot=None),
-          "lmtp_data_done_timeout=3s"),
+          "lmtp_data_done_timeout=15s"),
     Fault("20k", "'250' cut before the line's end", fake_lmtp(dot=b"250 2.0.0 taken")),
     Fault("20q", "another user's door", not_allowed,
           expect=Expect("deferred", "4.3.5", "client-not-allowed")),
