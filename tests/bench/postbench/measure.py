@@ -118,13 +118,15 @@ def parse(arguments: list[str]) -> argparse.Namespace:
                          help="default: %(default)s")
     options.add_argument("--processes", type=int, default=20, metavar="N",
                          help="process and concurrency limit of each way (default: %(default)s)")
+    options.add_argument("--kept-connections", type=int, metavar="N",
+                         help="as in postern.conf; 0: a connection for each message")
     options.add_argument("--only", action="append", choices=list(WAYS),
                          help="only this way; may be repeated")
     return options.parse_args(arguments)
 
 
 def main(chosen: argparse.Namespace) -> int:
-    setting = Setting(chosen.bin_dir, chosen.processes)
+    setting = Setting(chosen.bin_dir, chosen.processes, kept=chosen.kept_connections)
     setting.start()
     try:
         measure(setting, chosen)

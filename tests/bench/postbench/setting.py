@@ -32,7 +32,8 @@ def domain(way: str) -> str:
 class Setting:
     """start() brings everything up; load(way, n), flush(), then watch the logs."""
 
-    def __init__(self, build: Path, limit: int, home: Path = space.HOME):
+    def __init__(self, build: Path, limit: int, home: Path = space.HOME, kept: int | None = None):
+        self.kept = kept
         self.home, self.limit = home, limit
         self.pki, self.tree = Pki(home / "pki"), Tree(home / "dns")
         self.programs = product.install(build, home / "bin")
@@ -57,6 +58,8 @@ class Setting:
         lines = product.settings(SimpleNamespace(tree=self.tree, pki=self.pki))
         lines["worker-threads"] = str(max(32, self.limit + 4))
         lines["lmtp-connections"] = lines["worker-threads"]
+        if self.kept is not None:
+            lines["kept-connections"] = str(self.kept)
         return product.Service("bench", self.home / "postern", self.programs, author, lines)
 
     def start(self) -> None:
