@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/policy/reference_names.h"
+#include "core/policy/silent_source.h"
 #include "plugins/dane/dane_verifier.h"
 #include "plugins/dane/tlsa_lookup.h"
 
@@ -18,17 +19,6 @@ bool IsAsked(const PolicyLine& line) {
   return line.level == Level::kDane || line.level == Level::kDaneOnly ||
          line.level == Level::kAuto || line.also_auto;
 }
-
-// Another level's line asks for no TLSA records.
-class NotAsked final : public BoundSource {
- public:
-  Contribution ForHost(const HostFacts& /*host*/,
-                       Deadline /*deadline*/) const override {
-    Contribution contribution;
-    contribution.source = kName;
-    return contribution;
-  }
-};
 
 class Bound final : public BoundSource {
  public:
@@ -145,7 +135,7 @@ class DaneSource final : public PolicySource {
     if (IsAsked(destination.policy.line)) {
       bound = std::make_unique<Bound>(destination, resolver_, digests_);
     } else {
-      bound = std::make_unique<NotAsked>();
+      bound = std::make_unique<SilentSource>(kName);
     }
     return bound;
   }

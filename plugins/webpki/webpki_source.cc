@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/policy/reference_names.h"
+#include "core/policy/silent_source.h"
 #include "core/x509/file_cache.h"
 #include "plugins/webpki/webpki_verifier.h"
 
@@ -49,17 +50,6 @@ Result<std::shared_ptr<const TrustStore>> StoredAnchor(
   return Error{Reason::kTrustStoreUnavailable,
                "anchor:" + std::string(name) + " is not in the store"};
 }
-
-// Nothing to say: the line's level is another source's.
-class Absent final : public BoundSource {
- public:
-  Contribution ForHost(const HostFacts& /*host*/,
-                       Deadline /*deadline*/) const override {
-    Contribution contribution;
-    contribution.source = kName;
-    return contribution;
-  }
-};
 
 class Failed final : public BoundSource {
  public:
@@ -115,7 +105,8 @@ class WebpkiSource final : public PolicySource {
   Result<std::unique_ptr<const BoundSource>> ForDestination(
       const Destination& destination, Deadline /*deadline*/) override {
     const PolicyLine& line = destination.policy.line;
-    if (!IsOurs(LocalLevel(line))) return Owned(std::make_unique<Absent>());
+    if (!IsOurs(LocalLevel(line)))
+      return Owned(std::make_unique<SilentSource>(kName));
 
     WebpkiRequirement requirement;
     requirement.trust_name = line.ca.empty() ? trust_ : line.ca;
