@@ -161,7 +161,11 @@ std::vector<Diagnosis> InspectValidation(
     const std::vector<std::pair<std::string, DnsServer>>& servers,
     const KnownNames& names) {
   std::vector<Diagnosis> found;
+  // What a faulty one does to the names has its finding already.
+  ResolverOptions sound = options;
+  if (!servers.empty()) sound.forwarders.clear();
   for (const auto& [text, server] : servers) {
+    sound.forwarders.push_back(server);
     ResolverOptions alone = options;
     alone.forwarders = {server};
     for (Diagnosis& one : InspectForwarder(alone, text)) {
@@ -171,7 +175,7 @@ std::vector<Diagnosis> InspectValidation(
   if (auto belief = InspectBelief(options)) {
     found.push_back(*std::move(belief));
   }
-  if (auto wrong = InspectNames(options, names)) {
+  if (auto wrong = InspectNames(sound, names)) {
     found.push_back(*std::move(wrong));
   }
   return found;

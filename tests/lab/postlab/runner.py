@@ -98,6 +98,7 @@ class Lab:
         try:
             if scenario.after in self.done and self.selected(scenario.after):
                 self.done[scenario.after].wait(PATIENCE * 2)
+                time.sleep(self.world.sender.holds_host)
             return self._run(scenario)
         except Exception as error:  # pylint: disable=broad-except
             return [f"{type(error).__name__}: {error}", traceback.format_exc(limit=-3)], ""

@@ -27,6 +27,7 @@ class Exim:
 
     door = "exim"
     copies_for_two = 1
+    holds_host = 1.1  # a retry rule can't say less than a second
     name, program = "exim", "/usr/sbin/exim4-heavy"
 
     def __init__(self, directory: Path, transport: Path, scenarios, _roots: Path):

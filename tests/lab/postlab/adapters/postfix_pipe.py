@@ -44,6 +44,7 @@ class PostfixPipe:
 
     door = "pipe"                  # the service's door that it knocks at
     copies_for_two = 2             # of a message for two addresses of one domain
+    holds_host = 0                 # seconds, after a refusal for another destination
 
     def __init__(self, directory: Path, transport: Path, scenarios, roots: Path):
         self.postfix = Postfix(directory / "sender", "postfix")
