@@ -149,9 +149,13 @@ ExitStatus RunExim(Context& context) {
     return out.No("postern-exim.so knows one socket, " POSTERN_EXIM_SOCKET
                   ": door-exim has to be that");
   }
+  EximTls tls;
+  if (context.args.Has("openssl")) {
+    tls.openssl_trust = context.settings.trust_directory;
+  }
   const EximLines lines = context.args.Has("readsocket")
-                              ? EximBySocket(door->path)
-                              : EximByLibrary(library);
+                              ? EximBySocket(door->path, tls)
+                              : EximByLibrary(library, tls);
   out.doc().Set("macros", lines.macros);
   out.doc().Set("routers", lines.routers);
   out.doc().Set("transports", lines.transports);
@@ -191,7 +195,11 @@ std::vector<Command> ConfigCommands() {
           POSTERN_EXIM_LIBRARY},
          {.name = "readsocket",
           .value = "",
-          .help = "without the library: the same questions by ${readsocket}"}},
+          .help = "without the library: the same questions by ${readsocket}"},
+         {.name = "openssl",
+          .value = "",
+          .help = "for an Exim built with OpenSSL ('exim -bV' says so): "
+                  "protocols= is looked at after the handshake, too"}},
         "pin-admin config exim"},
        RunExim},
   };

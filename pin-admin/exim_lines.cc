@@ -60,6 +60,13 @@ postern:
   no_more
 )";
 
+// What Exim's TLS library has to be told. The plan's protocols are in GnuTLS's
+// language, which OpenSSL takes for ciphers that nobody has.
+constexpr std::string_view kGnuTls =
+    "  tls_require_ciphers = ${extract{priority}{$address_data}}\n";
+// An Exim with OpenSSL tells only of the certificates that it could verify.
+constexpr std::string_view kOpenSsl = "  tls_verify_certificates = @TRUST@\n";
+
 // @PROTOCOL@ is the one thing in which the two differ.
 constexpr std::string_view kTransport = R"(postern_@NAME@:
   driver = smtp
@@ -73,10 +80,9 @@ constexpr std::string_view kTransport = R"(postern_@NAME@:
   # most of them are ignored where an expansion fails.
   hosts_avoid_tls = ${if eq{${extract{tls}{$address_data}}}{never}{*}}
   hosts_require_tls = ${if inlist{${extract{tls}{$address_data}}}{never:opportunistic}{}{*}}
-  tls_require_ciphers = ${extract{priority}{$address_data}}
-  tls_sni = ${extract{sni}{$address_data}{$value}{${if isip{$host}{}{$host}}}}
-  tls_certificate = ${extract{certificate}{$address_data}}
-  tls_privatekey = ${extract{key}{$address_data}}
+@TLS@  tls_sni = ${extract{sni}{$address_data}{$value}{${if isip{$host}{}{$host}}}}
+  tls_certificate = ${extract{certificate}{$address_data}{$value}fail}
+  tls_privatekey = ${extract{key}{$address_data}{$value}fail}
   interface = ${extract{source}{$address_data}}
   helo_data = ${extract{helo}{$address_data}{$value}{$primary_hostname}}
   # Exim's own verification decides nothing, and its DANE would bounce mail.
@@ -108,27 +114,32 @@ std::string Fill(std::string_view text, std::string_view name,
   return filled;
 }
 
-std::string Transport(std::string_view name, std::string_view protocol) {
-  return Fill(Fill(kTransport, "@NAME@", name), "@PROTOCOL@", protocol);
+std::string Transport(std::string_view name, std::string_view protocol,
+                      const std::string& tls) {
+  return Fill(Fill(Fill(kTransport, "@NAME@", name), "@PROTOCOL@", protocol),
+              "@TLS@", tls);
 }
 
 // The macros that ask, one way or the other; all the rest is the same.
-EximLines LinesWith(const std::string& questions) {
+EximLines LinesWith(const std::string& questions, const EximTls& linked) {
+  const std::string tls = linked.openssl_trust.empty()
+                              ? std::string(kGnuTls)
+                              : Fill(kOpenSsl, "@TRUST@", linked.openssl_trust);
   return {std::string(kMacros) + questions, std::string(kRouters),
           "# STARTTLS, or none where the plan says so.\n" +
-              Transport("smtp", "") + "\n# Implicit TLS (wrapper=yes).\n" +
-              Transport("smtps", "  protocol = smtps\n"),
+              Transport("smtp", "", tls) + "\n# Implicit TLS (wrapper=yes).\n" +
+              Transport("smtps", "  protocol = smtps\n", tls),
           std::string(kRetry)};
 }
 
 }  // namespace
 
-EximLines EximByLibrary(const std::string& library) {
-  return LinesWith(Fill(kByLibrary, "@LIBRARY@", library));
+EximLines EximByLibrary(const std::string& library, const EximTls& tls) {
+  return LinesWith(Fill(kByLibrary, "@LIBRARY@", library), tls);
 }
 
-EximLines EximBySocket(const std::string& socket) {
-  return LinesWith(Fill(kBySocket, "@SOCKET@", socket));
+EximLines EximBySocket(const std::string& socket, const EximTls& tls) {
+  return LinesWith(Fill(kBySocket, "@SOCKET@", socket), tls);
 }
 
 }  // namespace postern

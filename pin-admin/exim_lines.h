@@ -15,9 +15,16 @@ struct EximLines {
   std::string macros, routers, transports, retry;
 };
 
+// The TLS library that Exim is linked with; Debian's is GnuTLS. OpenSSL's can't
+// be told protocols= for one destination (what it negotiates is judged), and
+// needs the service's own trust store to tell of all certificates.
+struct EximTls {
+  std::string openssl_trust;  // a path; empty: GnuTLS
+};
+
 // `library`: postern-exim.so, absolute.
-EximLines EximByLibrary(const std::string& library);
+EximLines EximByLibrary(const std::string& library, const EximTls& tls);
 // The same questions by ${readsocket}, for an Exim without dlfunc.
-EximLines EximBySocket(const std::string& socket);
+EximLines EximBySocket(const std::string& socket, const EximTls& tls);
 
 }  // namespace postern

@@ -206,6 +206,14 @@ class EximInspection final : public MtaInspection {
           "only the leaf is known then, and every chain is incomplete",
           "event_action = POSTERN_EVENT");
     }
+    if (Has(build_, " OpenSSL") &&
+        Has(Value(options, "tls_require_ciphers"), "{priority}")) {
+      bad("exim-openssl-priority",
+          "tls_require_ciphers is in GnuTLS's words, and this Exim is built "
+          "with OpenSSL",
+          "no TLS connection is made, and mail waits",
+          "take tls_require_ciphers out, or pin-admin config exim --openssl");
+    }
     if (Value(options, "connection_max_messages") != "1") {
       bad("exim-kept-connection", "connection_max_messages is not 1",
           "further messages on a connection have no handshake to be judged by, "

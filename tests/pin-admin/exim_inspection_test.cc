@@ -28,6 +28,7 @@ constexpr char kTransport[] =
     "hosts_require_dane = \n"
     "hosts_require_tls = ${if eq{${extract{tls}{$address_data}}}{never}{}{*}}\n"
     "hosts_try_auth = \nhosts_try_dane = \nno_multi_domain\n"
+    "tls_require_ciphers = ${extract{priority}{$address_data}}\n"
     "tls_resumption_hosts = \n";
 constexpr char kRouted[] =
     "postmaster@bank.test\n  router = postern, transport = postern_smtp\n"
@@ -124,6 +125,8 @@ TEST_F(EximInspectionTest, TheBuildHasToBeAbleTo) {
   EXPECT_THAT(Faults(), ElementsAre("exim-no-dlfunc"));
   exim_.answers["-bV"] = "Support for: Expand_dlfunc GnuTLS\n";
   EXPECT_THAT(Faults(), ElementsAre("exim-no-events"));
+  exim_.answers["-bV"] = "Support for: Expand_dlfunc OpenSSL Event\n";
+  EXPECT_THAT(Faults(), ElementsAre("exim-openssl-priority"));
 }
 
 TEST_F(EximInspectionTest, CredentialsAndRetryRulesAreLookedAt) {

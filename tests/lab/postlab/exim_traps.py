@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Callable
 
 from . import logs, messages
-from .adapters.exim import advice, point_at
+from .adapters.exim import point_at
 from .doors import FakeDoor
 from .exim import Exim
 
@@ -47,9 +47,10 @@ class Scene:
         self.directory = lab.home / "exim"
         shutil.rmtree(self.directory / "trap.spool", ignore_errors=True)
         shutil.rmtree(self.directory / "trap.log", ignore_errors=True)
-        self.exim = Exim(self.directory, "trap", PORT)
-        self.library = lab.world.sender.library
-        self.parts = advice(lab.programs, self.directory, self.library)
+        sender = lab.world.sender
+        self.exim = Exim(self.directory, "trap", PORT, sender.program)
+        self.library = sender.library
+        self.parts = sender.parts()
         self.trap = trap
         self.last = ""
 
@@ -194,7 +195,7 @@ def missing(section: str, old: str, new: str):
 
 
 def no_library(scene):
-    scene.parts = advice(scene.lab.programs, scene.directory, Path("/nonexistent.so"))
+    scene.parts = scene.lab.world.sender.parts(Path("/nonexistent.so"))
     return scene.held(scene.send(IMPOSTOR))
 
 

@@ -11,7 +11,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import (accounts, adapters, clean_root, exim_traps, faults, judge, kills, local_mail, logins,
+from . import (accounts, adapters, clean_root, exim_source, exim_traps, faults, judge, kills, local_mail, logins,
                logs, messages, pins, policy_hosts, report, reuse, second_opinion, several, space,
                stops)
 from . import scenarios as scenario_file
@@ -198,6 +198,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def prepare(chosen: argparse.Namespace):
     """What has to be done where the archive can be reached; None: nothing."""
+    if chosen.adapter == "exim-openssl":
+        return lambda: exim_source.build(report.note)
     if chosen.packages is None:
         return None
     return lambda: clean_root.prepare(chosen.packages, report.note)
@@ -207,7 +209,7 @@ def show_list(adapter: str) -> int:
     for scenario in scenario_file.load():
         print(f"{scenario.id:8} {scenario.title:55} {scenario.domain}")
     if adapters.family(adapter) == "exim":
-        for trap in exim_traps.ALL if adapter == "exim" else []:
+        for trap in exim_traps.ALL if adapter != "exim-light" else []:
             print(f"{trap.id:8} {trap.title}")
         return 0
     for thing in faults.of(adapter) + PLAYS:
@@ -229,7 +231,7 @@ def main(chosen: argparse.Namespace) -> int:
     broken = [] if is_exim else scenario_file.select(faults.of(chosen.adapter), chosen.only)
     plays = [] if is_exim else scenario_file.select(PLAYS, chosen.only)
     traps = (scenario_file.select(exim_traps.ALL, chosen.only)
-             if chosen.adapter == "exim" else [])
+             if chosen.adapter in ("exim", "exim-openssl") else [])
     ids = {s.id for s in wanted}
     lab.selected = ids.__contains__
     mixed = (not chosen.only or "22" in chosen.only) and lab.family == "postfix"

@@ -6,7 +6,7 @@ became of it, and retries what it holds. See PostfixPipe for the methods.
 
 
 def names() -> list[str]:
-    return ["postfix-pipe", "postfix-lmtp", "exim", "exim-light"]
+    return ["postfix-pipe", "postfix-lmtp", "exim", "exim-light", "exim-openssl"]
 
 
 def family(name: str) -> str:
@@ -28,4 +28,7 @@ def make(name: str):
     if name == "exim-light":
         from .exim import EximLight  # pylint: disable=C0415
         return EximLight
+    if name == "exim-openssl":
+        from .exim import EximOpenssl  # pylint: disable=C0415
+        return EximOpenssl
     raise ValueError(f"no adapter {name}; there are: {', '.join(names())}")

@@ -5,7 +5,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from .. import logs
+from .. import exim_source, logs
 from ..exim import Exim as PrivateExim
 from ..judge import Outcome
 from ..messages import Mail
@@ -26,6 +26,7 @@ class Exim:
     """The methods of PostfixPipe."""
 
     door = "exim"
+    options: tuple = ()  # for `pin-admin config exim`
     copies_for_two = 1
     holds_host = 1.1  # a retry rule can't say less than a second
     name, program = "exim", "/usr/sbin/exim4-heavy"
@@ -64,9 +65,10 @@ class Exim:
         self.exim.configure(parts, next_hop=f"${{lookup{{$domain}}lsearch{{{table}}}}}")
         self.exim.start()
 
-    def parts(self) -> dict:
+    def parts(self, library: Path | None = None) -> dict:
         """What goes into its configuration."""
-        return advice(self.programs, self.exim.directory, self.library)
+        return advice(self.programs, self.exim.directory, library or self.library,
+                      *self.options)
 
     def submit(self, mail: Mail) -> str:
         connection = Submitter("127.0.0.1", PORT)
@@ -114,17 +116,25 @@ class Exim:
         return []
 
 
+class EximOpenssl(Exim):
+    """Exim built with OpenSSL, as Debian does not build it: see exim_source.py."""
+
+    name, program = "openssl", f"/{exim_source.PROGRAM}"
+
+    def __init__(self, directory: Path, transport: Path, scenarios, roots: Path):
+        super().__init__(directory, transport, scenarios, roots)
+        self.options = ("--openssl", "--set", f"trust-directory={roots}")
+
+
 class EximLight(Exim):
     """exim4-daemon-light, which asks by ${readsocket}: it can't log why, syslog does."""
 
     name, program = "light", "/usr/sbin/exim4-light"
+    options = ("--readsocket",)
 
     def __init__(self, directory: Path, *rest):
         super().__init__(directory, *rest)
         self.syslog = logs.LineLog(directory / "syslog")
-
-    def parts(self) -> dict:
-        return advice(self.programs, self.exim.directory, self.library, "--readsocket")
 
     def attempts(self, queue_id: str) -> list[Outcome]:
         outcomes = super().attempts(queue_id)  # before what is said of them
