@@ -5,10 +5,13 @@
 // gate.
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <utility>
+#include <vector>
 
 #include "pin-admin/doctor/mta_inspection.h"
+#include "pin-admin/parallel.h"
 
 namespace postern {
 namespace {
@@ -18,6 +21,7 @@ using Options = std::map<std::string, std::string>;
 
 // More lines than this are not asked about one by one.
 constexpr std::size_t kMostRoutes = 200;
+constexpr std::size_t kRoutesAtOnce = 8;
 
 bool Has(std::string_view text, std::string_view words) {
   return text.find(words) != std::string_view::npos;
@@ -84,22 +88,42 @@ class EximInspection final : public MtaInspection {
     found_.clear();
     if (policy.lines.empty()) return {};
     if (transports_.empty() && !Read()) return std::move(found_);
-    std::size_t asked = 0;
+    std::vector<Route> routes;
+    std::string unasked;
     for (const WatchedLine& line : policy.lines) {
       const std::string key = line.line.key.str();
       if (key == "*") continue;
-      if (++asked > kMostRoutes) {
-        Add(Weight::kUnknown, "exim-routes-unasked", key,
-            "more than " + std::to_string(kMostRoutes) + " lines are watched",
-            "the rest was not asked about", "");
+      if (routes.size() == kMostRoutes) {
+        unasked = key;
         break;
       }
-      CheckRoute(key, line.must);
+      routes.push_back({key, line.must, std::nullopt});
+    }
+    // A destination whose DNS is silent takes its time.
+    ForEachInParallel(routes.size(), kRoutesAtOnce, false, "", [&](auto i) {
+      routes[i].said = Ask({"-bt", "postmaster@" + routes[i].domain()});
+    });
+    for (const Route& route : routes) CheckRoute(route);
+    if (!unasked.empty()) {
+      Add(Weight::kUnknown, "exim-routes-unasked", unasked,
+          "more than " + std::to_string(kMostRoutes) + " lines are watched",
+          "the rest was not asked about", "");
     }
     return std::move(found_);
   }
 
  private:
+  // Where mail for a line's key would go.
+  struct Route {
+    std::string key;
+    bool must = false;
+    std::optional<Result<ProgramOutput>> said;
+
+    std::string domain() const {
+      return key.starts_with('.') ? "postern-doctor" + key : key;
+    }
+  };
+
   void Add(Weight weight, std::string code, std::string subject,
            std::string what, std::string why, std::string mend) {
     found_.push_back({weight, std::move(code), std::move(subject),
@@ -288,16 +312,16 @@ class EximInspection final : public MtaInspection {
         "*  auth_failed  F,4d,1s");
   }
 
-  // Where would mail for it go? Planning asks the service, as a delivery does.
-  void CheckRoute(const std::string& key, bool must) {
-    const std::string domain =
-        key.starts_with('.') ? "postern-doctor" + key : key;
-    const Result<ProgramOutput> route = Ask({"-bt", "postmaster@" + domain});
-    if (!route) {
-      (void)Lost("-bt postmaster@" + domain, route.error());
+  // Planning asked the service, as a delivery does.
+  void CheckRoute(const Route& route) {
+    const std::string& key = route.key;
+    const std::string domain = route.domain();
+    const Result<ProgramOutput>& asked = *route.said;
+    if (!asked) {
+      (void)Lost("-bt postmaster@" + domain, asked.error());
       return;
     }
-    const std::string said = route->out + route->err;
+    const std::string said = asked->out + asked->err;
     for (const auto& [name, options] : transports_) {
       if (Has(said, "transport = " + name + "\n") && IsPosterns(options)) {
         return;
@@ -311,7 +335,7 @@ class EximInspection final : public MtaInspection {
     // What is refused goes nowhere: nothing is judged, and nothing leaves.
     if (Has(said, " is undeliverable")) return;
     if (Has(said, "transport = ") || Has(said, "router = ")) {
-      Add(must ? Weight::kNo : Weight::kWarning, "exim-bypass", key,
+      Add(route.must ? Weight::kNo : Weight::kWarning, "exim-bypass", key,
           "mail for it does not go by a transport of Postern's",
           "nothing is judged, whatever the line says",
           "exim4 -bt postmaster@" + domain +

@@ -24,6 +24,7 @@ class ProgramRunner {
  public:
   virtual ~ProgramRunner() = default;
   // `argv[0]` is an absolute path. `input` is what the program reads.
+  // Thread-safe.
   virtual Result<ProgramOutput> Run(const std::vector<std::string>& argv,
                                     const std::string& input) = 0;
 
@@ -33,7 +34,7 @@ class ProgramRunner {
 
 // Starts real programs, with an environment of PATH and LC_ALL only, each in a
 // process group of its own that is ended with it. Errors (kServiceUnavailable,
-// kDeadlineExceeded) name the program. Not thread-safe.
+// kDeadlineExceeded) name the program. Thread-safe.
 class SystemPrograms final : public ProgramRunner {
  public:
   struct Limits {
