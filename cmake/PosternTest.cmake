@@ -10,7 +10,7 @@
 #       a Google Benchmark executable of the bench preset; never a test.
 set(POSTERN_RELEASE_DIR "" CACHE PATH "The release build, for the lab's tests")
 set(POSTERN_TSAN_DIR "" CACHE PATH "The tsan build, to run its tests")
-set(POSTERN_FUZZ_SECONDS 15 CACHE STRING "How long each fuzz target runs")
+set(POSTERN_FUZZ_SECONDS 5 CACHE STRING "How long each fuzz target runs")
 
 if(POSTERN_TESTS)
   find_package(GTest REQUIRED)
@@ -24,12 +24,16 @@ function(postern_test name)
   if(NOT POSTERN_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "THREADED" "" "SOURCES;LIBS" ${ARGN})
+  # COST: long ones are begun first.
+  cmake_parse_arguments(ARG "THREADED" "COST" "SOURCES;LIBS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gtest_main
     postern::build_flags)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  if(ARG_COST)
+    set_tests_properties(${name} PROPERTIES COST ${ARG_COST})
+  endif()
   if(ARG_THREADED)
     add_dependencies(threaded_tests ${name})
     if(POSTERN_TSAN_DIR)
