@@ -91,6 +91,10 @@ Result<std::optional<Door>> Daemon::OpenMtaDoor(
   if (const auto users = ResolveUsers(wanted->users); !users) {
     log_.Info("no door for " + std::string(mta) + ": " + name +
               "-users: " + users.error().detail());
+    // Nor is it an error that systemd has made its socket.
+    std::erase_if(inherited, [&](const InheritedSocket& socket) {
+      return socket.path == wanted->path;
+    });
     return std::optional<Door>();
   }
   Result<Door> door = OpenDoor(settings, name, inherited);
