@@ -12,4 +12,7 @@ pkg_check_modules(UNBOUND REQUIRED IMPORTED_TARGET libunbound)
 pkg_check_modules(EVENT REQUIRED IMPORTED_TARGET libevent)
 pkg_check_modules(IDN2 REQUIRED IMPORTED_TARGET libidn2)
 pkg_check_modules(GSASL REQUIRED IMPORTED_TARGET libgsasl)
+# libmilter has no pkg-config file.
+find_library(MILTER_LIBRARY milter REQUIRED)
+find_path(MILTER_INCLUDE_DIR libmilter/mfapi.h REQUIRED)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)

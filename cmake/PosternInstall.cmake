@@ -3,7 +3,7 @@
 # installation would write over it.
 include(GNUInstallDirs)
 
-install(TARGETS posternd RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
+install(TARGETS posternd postern-milter RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 install(TARGETS pin-admin RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS postern-transport
   RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/postern)
@@ -24,7 +24,8 @@ install(FILES ${PROJECT_BINARY_DIR}/man/postern.conf
 
 set(systemd ${PROJECT_SOURCE_DIR}/posternd/systemd)
 install(FILES ${systemd}/postern.service ${systemd}/postern.socket
-  ${systemd}/postern-lmtp.socket ${systemd}/postern-exim.socket
+  ${systemd}/postern-lmtp.socket ${systemd}/postern-exim.socket ${systemd}/postern-sendmail.socket
+  ${systemd}/postern-milter.service
   DESTINATION lib/systemd/system)
 foreach(name IN ITEMS postern postern-postfix)
   install(FILES ${systemd}/${name}.tmpfiles DESTINATION lib/tmpfiles.d

@@ -8,6 +8,7 @@
 
 #include "core/delivery/on_fail.h"
 #include "core/delivery/report.h"
+#include "core/gate/made_connection.h"
 #include "core/names/quoted.h"
 #include "core/verify/judge.h"
 #include "core/x509/base64.h"
@@ -200,7 +201,8 @@ Attempt EximDoor::RefuseUnasked(const std::string& queue_id, const Plan& plan,
   verdict.line = Format(plan.destination.policy.line);
   verdict.origin = plan.destination.policy.origin;
   if (!queue_id.empty()) {
-    sessions_.Refused(EximRecord(plan, host, queue_id, verdict, clock_.Now()));
+    sessions_.Refused(
+        RecordOf("exim", plan, host, queue_id, verdict, clock_.Now()));
   }
   NoteRefusal(plan, host, verdict);
   return FromVerdict(verdict);
@@ -354,8 +356,8 @@ Reply EximDoor::Judge(const Request& request) {
     verdict.decision = Decision::kDeliverAnyway;
   }
   if (in_handshake) evidence->protocol = "TLS";
-  SessionRecord record = EximRecord(*place->plan, *place->host, place->queue_id,
-                                    verdict, clock_.Now());
+  SessionRecord record = RecordOf("exim", *place->plan, *place->host,
+                                  place->queue_id, verdict, clock_.Now());
   record.evidence = *evidence;
   record.starttls_offered =
       encrypted || Field(request, "starttls") == "offered";
@@ -431,8 +433,8 @@ Reply EximDoor::NoteFailure(const Request& request, const Error& why) {
   verdict.origin = place->plan->destination.policy.origin;
   passes_.Note(place->queue_id, *place->plan, *place->host, place->address,
                verdict);
-  SessionRecord record = EximRecord(*place->plan, *place->host, place->queue_id,
-                                    verdict, clock_.Now());
+  SessionRecord record = RecordOf("exim", *place->plan, *place->host,
+                                  place->queue_id, verdict, clock_.Now());
   record.evidence.peer_address = verdict.address;
   record.starttls_offered = why.reason() == Reason::kTlsHandshakeFailed ||
                             why.reason() == Reason::kStarttlsRefused;

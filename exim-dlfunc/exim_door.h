@@ -15,12 +15,12 @@
 #include <vector>
 
 #include "core/audit/session_record.h"
+#include "core/delivery/failed_passes.h"
 #include "core/gate/gate.h"
 #include "core/service/call_pool.h"
 #include "core/service/line_protocol.h"
 #include "exim-dlfunc/exim_plan.h"
 #include "exim-dlfunc/exim_sessions.h"
-#include "exim-dlfunc/failed_passes.h"
 
 namespace postern {
 

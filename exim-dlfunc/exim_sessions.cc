@@ -3,8 +3,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/gate/explain.h"
-
 namespace postern {
 namespace {
 
@@ -14,23 +12,6 @@ constexpr std::chrono::minutes kPatience{60};
 constexpr std::size_t kMost = 10'000;
 
 }  // namespace
-
-SessionRecord EximRecord(const Plan& plan, const HostPlan& host,
-                         const std::string& queue_id, const Verdict& verdict,
-                         TimePoint now) {
-  SessionRecord record;
-  record.at = now;
-  record.door = "exim";
-  record.queue_id = queue_id;
-  record.destination = ToString(plan.destination.recipient);
-  record.next_hop = plan.destination.next_hop.str();
-  record.level = ToString(plan.destination.policy.line.level);
-  record.plan_digest = plan.digest;
-  record.plan = PlanJson(plan);
-  record.policies = host.policies;
-  record.verdict = verdict;
-  return record;
-}
 
 EximSessions::~EximSessions() {
   for (auto& [key, record] : open_) Record(std::move(record), "unreported");

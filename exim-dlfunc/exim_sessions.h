@@ -13,14 +13,8 @@
 
 #include "core/audit/session_record.h"
 #include "core/clock/clock.h"
-#include "core/gate/plan.h"
 
 namespace postern {
-
-// A record with what the plan says of `host` filled in.
-SessionRecord EximRecord(const Plan& plan, const HostPlan& host,
-                         const std::string& queue_id, const Verdict& verdict,
-                         TimePoint now);
 
 // Thread-safe; borrows its parts.
 class EximSessions {

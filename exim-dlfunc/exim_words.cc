@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/gate/made_connection.h"
 #include "core/names/quoted.h"
 
 namespace postern {
@@ -15,14 +16,6 @@ bool IsAmong(std::string_view word,
 
 Error Invalid(std::string what) {
   return {Reason::kRequestInvalid, std::move(what)};
-}
-
-// Exim writes an address bare, with and without a dot at the end of names.
-std::optional<HostName> ParseHost(std::string_view text) {
-  if (auto address = IpAddress::Parse(text)) return HostName(*address);
-  if (text.ends_with('.')) text.remove_suffix(1);
-  if (auto domain = Domain::Parse(text)) return HostName(*std::move(domain));
-  return std::nullopt;
 }
 
 }  // namespace
@@ -58,24 +51,14 @@ Result<NextHop> HopOf(const HostName& recipient, std::string_view hop) {
 
 const HostPlan* FindHost(const Plan& plan, std::string_view host,
                          std::string_view port) {
-  const std::optional<HostName> name = ParseHost(host);
+  const std::optional<HostName> name = ParseMadeHost(host);
   const Result<Port> number = Port::Parse(port);
   if (!name || !number) return nullptr;
-  const HostPlan* alias = nullptr;
-  for (const HostPlan& candidate : plan.hosts) {
-    const HostFacts& facts = candidate.facts;
-    if (facts.port != *number) continue;
-    if (facts.host == *name) return &candidate;
-    if (!facts.expanded || HostName(*facts.expanded) != *name) continue;
-    // Which of two aliases led there, and what is asked of it, can't be known.
-    if (alias != nullptr) return nullptr;
-    alias = &candidate;
-  }
-  return alias;
+  return FindHost(plan, *name, *number);
 }
 
 std::string HostText(std::string_view host) {
-  const std::optional<HostName> name = ParseHost(host);
+  const std::optional<HostName> name = ParseMadeHost(host);
   return name ? ToString(*name) : std::string(host);
 }
 

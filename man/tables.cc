@@ -9,6 +9,7 @@
 #include "man/roff.h"
 #include "pin-admin/command.h"
 #include "posternd/program_spec.h"
+#include "sendmail-milter/program_spec.h"
 
 namespace postern {
 namespace {
@@ -137,6 +138,8 @@ const std::map<std::string_view, std::function<std::string()>>& Tables() {
       {"commands", Commands},
       {"common-options", [] { return OptionList(CommonOptions()); }},
       {"posternd-options", [] { return OptionList(PosterndSpec().options); }},
+      {"postern-milter-options",
+       [] { return OptionList(PosternMilterSpec().options); }},
       {"settings", SettingList},
       {"levels", [] { return Words(LevelWords()); }},
       {"attributes", [] { return Words(AttributeWords()); }},
@@ -167,6 +170,9 @@ std::vector<Documented> AllWords() {
   }
   for (const OptionSpec& spec : PosterndSpec().options) {
     all.push_back({"posternd.8", "", option(spec)});
+  }
+  for (const OptionSpec& spec : PosternMilterSpec().options) {
+    all.push_back({"postern-milter.8", "", option(spec)});
   }
   for (const SettingInfo& setting : AllSettings()) {
     all.push_back(

@@ -92,9 +92,10 @@ Result<ResolverOptions> ResolverOptionsFrom(const Settings& settings) {
 
 AssembledGate::AssembledGate(const Settings& settings,
                              std::unique_ptr<UnboundResolver> resolver,
-                             OwnIdentity own)
+                             OwnIdentity own, AddressFilter addresses)
     : resolver_(std::move(resolver)),
       cached_(*resolver_),
+      addresses_(std::move(addresses)),
       store_(settings.snapshot),
       credentials_(settings.credentials),
       router_(cached_, random_, std::move(own)) {}
@@ -114,8 +115,8 @@ Result<std::unique_ptr<AssembledGate>> AssembledGate::Make(
 
   const AddressFilter addresses(own->addresses,
                                 settings.probe_private_addresses);
-  std::unique_ptr<AssembledGate> made(
-      new AssembledGate(settings, *std::move(resolver), *std::move(own)));
+  std::unique_ptr<AssembledGate> made(new AssembledGate(
+      settings, *std::move(resolver), *std::move(own), addresses));
   if (!resident.published) {
     resident.published = std::make_shared<MemoryPublishedCache>();
   }

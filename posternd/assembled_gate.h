@@ -18,6 +18,7 @@
 #include "core/outcome/result.h"
 #include "core/policy/policy_source.h"
 #include "core/policy/published_cache.h"
+#include "core/route/address_filter.h"
 #include "core/route/router.h"
 #include "core/sasl/credential_store.h"
 #include "core/sasl/sasl_client.h"
@@ -53,14 +54,18 @@ class AssembledGate {
   Resolver& resolver() { return cached_; }
   SnapshotStore& store() { return store_; }
   const TlsClient& tls() const { return tls_; }
+  // Where a name that a stranger chose may lead.
+  const AddressFilter& addresses() const { return addresses_; }
 
  private:
   AssembledGate(const Settings& settings,
-                std::unique_ptr<UnboundResolver> resolver, OwnIdentity own);
+                std::unique_ptr<UnboundResolver> resolver, OwnIdentity own,
+                AddressFilter addresses);
 
   std::unique_ptr<UnboundResolver> resolver_;
   CachedResolver cached_;
   SystemRandom random_;
+  const AddressFilter addresses_;
   SnapshotStore store_;
   TlsClient tls_;
   SaslClient sasl_;

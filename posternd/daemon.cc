@@ -7,17 +7,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 namespace postern {
 namespace {
 
-// Explaining and probing wait for DNS and silent hosts; `check` asks for many
-// destinations at a time.
-constexpr std::size_t kQueryWorkers = 16;
-constexpr std::size_t kQueryQueue = 64;
 // After the reply to the last final dot could have come.
 constexpr std::chrono::seconds kStopSlack{10};
 
@@ -48,6 +43,7 @@ std::vector<std::string> NeedingRestart(const Settings& old,
   note(old.worker_threads != now.worker_threads, "worker-threads");
   note(old.lmtp_connections != now.lmtp_connections, "lmtp-connections");
   note(old.exim_questions != now.exim_questions, "exim-questions");
+  note(old.sendmail_questions != now.sendmail_questions, "sendmail-questions");
   note(old.state_store != now.state_store, "state");
   note(old.verdict_retention != now.verdict_retention, "verdict-retention");
   note(old.observation_retention != now.observation_retention,
@@ -77,6 +73,7 @@ Daemon::Daemon(DaemonOptions options, const Syslog& log)
       syslog_sink_(log) {}
 
 Daemon::~Daemon() {
+  sendmail_map_.reset();
   service_.reset();
   for (const std::string& path : own_sockets_) unlink(path.c_str());
 }
@@ -109,17 +106,27 @@ Status Daemon::Start() {
                  ": mail is deferred until 'pin-admin publish' has run");
   }
 
-  Result<std::vector<Door>> doors = OpenDoors(*settings);
+  std::optional<SocketMapDoor> map;
+  Result<std::vector<Door>> doors = OpenDoors(*settings, map);
   if (!doors) return doors.error();
   try {
     service_ = std::make_unique<Service>(
         *std::move(doors),
         [this](std::string_view text) { log_.Warning(text); });
+    if (map) {
+      sendmail_map_ = std::make_unique<SocketMapServer>(
+          *std::move(map),
+          [this](std::string_view text) { log_.Warning(text); });
+    }
   } catch (const std::exception& error) {
     return Error{Reason::kInternal, std::string("workers: ") + error.what()};
   }
   const Status started = service_->Start();
   if (!started) return started.error();
+  if (sendmail_map_) {
+    const Status listening = sendmail_map_->Start();
+    if (!listening) return listening.error();
+  }
   log_.Info(std::string("posternd " POSTERN_VERSION " ready"));
   NotifyServiceManager("READY=1\nSTATUS=ready");
   return {};
@@ -181,125 +188,9 @@ void Daemon::OpenPublished(const Settings& settings) {
 
 Result<std::shared_ptr<const Engine>> Daemon::MakeEngine(
     const Settings& settings) {
-  return Engine::Make(settings,
-                      {*sink_, *journal_, clock_, controls_, published_,
-                       [this](std::string_view text) { log_.Warning(text); }});
-}
-
-Result<std::vector<Door>> Daemon::OpenDoors(const Settings& settings) {
-  Result<std::vector<InheritedSocket>> inherited = TakeInheritedSockets();
-  if (!inherited) return inherited.error();
-
-  Result<Door> pipe = OpenDoor(settings, "pipe", *inherited);
-  if (!pipe) return pipe.error();
-  pipe->takes_fd = true;
-  pipe->workers = settings.worker_threads;
-  // A burst may wait; a pile behind hosts that hang had better wait in the
-  // MTA's queue.
-  pipe->queue = settings.worker_threads / 4;
-  pipe->max_reading = std::max<std::size_t>(64, settings.worker_threads);
-  pipe->handler = [this](Call& call) { return Deliver(call); };
-
-  Result<std::optional<Door>> lmtp = OpenLmtpDoor(settings, *inherited);
-  if (!lmtp) return lmtp.error();
-
-  Result<std::optional<Door>> exim = OpenEximDoor(settings, *inherited);
-  if (!exim) return exim.error();
-
-  Result<Door> query = OpenDoor(settings, "query", *inherited);
-  if (!query) return query.error();
-  query->workers = kQueryWorkers;
-  query->queue = kQueryQueue;
-  query->handler = [this](Call& call) { return engine()->Answer(call); };
-
-  if (!inherited->empty()) {
-    return Error{Reason::kServiceUnavailable,
-                 "systemd passed a socket that is no door's: " +
-                     inherited->front().path};
-  }
-  std::vector<Door> doors;
-  doors.push_back(*std::move(pipe));
-  if (*lmtp) doors.push_back(**std::move(lmtp));
-  if (*exim) doors.push_back(**std::move(exim));
-  doors.push_back(*std::move(query));
-  return doors;
-}
-
-Result<std::optional<Door>> Daemon::OpenLmtpDoor(
-    const Settings& settings, std::vector<InheritedSocket>& inherited) {
-  const DoorSettings* wanted = settings.door("lmtp");
-  if (wanted == nullptr || wanted->path.empty()) return std::optional<Door>();
-  const std::filesystem::path directory =
-      std::filesystem::path(wanted->path).parent_path();
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(directory, ignored)) {
-    log_.Warning("no door for lmtp(8): there is no " + directory.string() +
-                 " (door-lmtp)");
-    return std::optional<Door>();
-  }
-  Result<Door> door = OpenDoor(settings, "lmtp", inherited);
-  if (!door) return door.error();
-  door->request_first = false;
-  door->format = FormatLmtpReply;
-  door->workers = settings.lmtp_connections;
-  door->queue = settings.lmtp_connections / 4;
-  door->handler = [this](Call& call) { return ServeLmtp(call); };
-  return std::optional<Door>(*std::move(door));
-}
-
-Result<std::optional<Door>> Daemon::OpenEximDoor(
-    const Settings& settings, std::vector<InheritedSocket>& inherited) {
-  const DoorSettings* wanted = settings.door("exim");
-  if (wanted == nullptr || wanted->path.empty()) return std::optional<Door>();
-  // The usual case on a host without Exim: there is no such user.
-  if (const auto users = ResolveUsers(wanted->users); !users) {
-    log_.Info("no door for Exim: exim-users: " + users.error().detail());
-    return std::optional<Door>();
-  }
-  Result<Door> door = OpenDoor(settings, "exim", inherited);
-  if (!door) {
-    // Exim's mail waits; everybody else's goes on.
-    log_.Warning("no door for Exim: " + door.error().ToString());
-    return std::optional<Door>();
-  }
-  door->workers = settings.exim_questions;
-  door->queue = settings.exim_questions * 4;
-  door->max_reading = std::max<std::size_t>(64, settings.exim_questions);
-  door->max_line = kMaxChainLine;
-  door->handler = [this](Call& call) { return engine()->AnswerExim(call); };
-  return std::optional<Door>(*std::move(door));
-}
-
-// systemd's socket where it made one at the door's path, otherwise our own.
-Result<Door> Daemon::OpenDoor(const Settings& settings, const std::string& name,
-                              std::vector<InheritedSocket>& inherited) {
-  const DoorSettings* wanted = settings.door(name);
-  if (wanted == nullptr) {
-    return Error{Reason::kInternal, "no door '" + name + "' in the settings"};
-  }
-  const Result<std::vector<uid_t>> uids = ResolveUsers(wanted->users);
-  if (!uids) {
-    return Error{uids.error().reason(),
-                 name + "-users: " + uids.error().detail()};
-  }
-  Door door;
-  door.name = name;
-  door.path = wanted->path;
-  door.uids = *uids;
-  const auto passed = std::find_if(
-      inherited.begin(), inherited.end(),
-      [&](const InheritedSocket& socket) { return socket.path == door.path; });
-  if (passed != inherited.end()) {
-    door.listener = std::move(passed->fd);
-    inherited.erase(passed);
-    return door;
-  }
-  // Anybody may connect; who may speak is decided by the peer's uid.
-  Result<OwnedFd> listener = ListenUnix({door.path, 0666, std::nullopt});
-  if (!listener) return listener.error();
-  door.listener = *std::move(listener);
-  own_sockets_.push_back(door.path);
-  return door;
+  return Engine::Make(
+      settings, {*sink_, *journal_, clock_, controls_, evidence_, published_,
+                 [this](std::string_view text) { log_.Warning(text); }});
 }
 
 std::shared_ptr<const Engine> Daemon::engine() const {
@@ -335,6 +226,12 @@ Reply Daemon::Deliver(Call& call) {
   return reply;
 }
 
+std::vector<DoorStatus> Daemon::AllDoors() const {
+  std::vector<DoorStatus> doors = service_->Doors();
+  if (sendmail_map_) doors.push_back(sendmail_map_->status());
+  return doors;
+}
+
 bool Daemon::MayControl(const PeerCredentials& peer) const {
   return peer.uid == 0 || peer.uid == geteuid();
 }
@@ -347,7 +244,7 @@ Result<std::vector<std::string>> Daemon::Reload() {
   auto made = MakeEngine(*settings);
   if (!made) return made.error();
   std::vector<std::pair<std::string, std::vector<uid_t>>> users;
-  const std::vector<DoorStatus> open = service_->Doors();
+  const std::vector<DoorStatus> open = AllDoors();
   for (const DoorSettings& door : settings->doors) {
     const bool is_open = std::any_of(
         open.begin(), open.end(),
@@ -364,7 +261,13 @@ Result<std::vector<std::string>> Daemon::Reload() {
     const std::lock_guard lock(engine_mutex_);
     engine_.swap(old);
   }
-  for (auto& [name, uids] : users) service_->SetUsers(name, std::move(uids));
+  for (auto& [name, uids] : users) {
+    if (name == kSendmailMap) {
+      sendmail_map_->SetUsers(std::move(uids));
+    } else {
+      service_->SetUsers(name, std::move(uids));
+    }
+  }
   std::vector<std::string> unchanged = NeedingRestart(*at_start_, *settings);
   log_.Info("configuration reloaded");
   for (const std::string& name : unchanged) log_.Warning(name);
@@ -395,6 +298,9 @@ bool Daemon::Stop() {
                        std::to_string(asked.count()) + "\nSTATUS=stopping");
   log_.Info("stopping");
   const Deadline deadline = Deadline::After(patience);
+  // Nothing of Sendmail's waits for more than a look, which a stop ends.
+  const bool answered = !sendmail_map_ || sendmail_map_->Stop(deadline);
+  if (!answered) log_.Error("stopped while Sendmail's map was looking");
   // Only deliveries that wait for the reply to their final dot take time here:
   // to cut one off is to send that message twice.
   while (!service_->Stop(deadline.Within(std::chrono::milliseconds(200)))) {
@@ -409,14 +315,14 @@ bool Daemon::Stop() {
     }
   }
   log_.Info("stopped");
-  return true;
+  return answered;
 }
 
 std::string Daemon::StatusJson() const {
   using Json = nlohmann::ordered_json;
   const std::shared_ptr<const Engine> current = engine();
   Json doors = Json::array();
-  for (const DoorStatus& door : service_->Doors()) {
+  for (const DoorStatus& door : AllDoors()) {
     doors.push_back({{"name", door.name},
                      {"socket", door.path},
                      {"workers", door.load.workers},

@@ -15,8 +15,10 @@
 #include "core/audit/audit_log.h"
 #include "core/clock/clock.h"
 #include "core/config/settings.h"
+#include "core/gate/evidence_index.h"
 #include "core/service/listening_socket.h"
 #include "core/service/service.h"
+#include "core/service/socket_map_server.h"
 #include "core/store/delivery_journal.h"
 #include "core/store/published_store.h"
 #include "core/store/state_store.h"
@@ -52,11 +54,23 @@ class Daemon {
   static void BlockSignals();
 
  private:
-  Result<std::vector<Door>> OpenDoors(const Settings& settings);
+  class MapHandler;
+  static constexpr const char* kSendmailMap = "sendmail-map";
+
+  // `map`: nothing where there is no Sendmail to serve.
+  Result<std::vector<Door>> OpenDoors(const Settings& settings,
+                                      std::optional<SocketMapDoor>& map);
   Result<Door> OpenDoor(const Settings& settings, const std::string& name,
                         std::vector<InheritedSocket>& inherited);
-  // Nothing where there is no Exim to serve.
+  // Nothing where that MTA's user does not exist, or the door can't be opened.
+  Result<std::optional<Door>> OpenMtaDoor(
+      const Settings& settings, const std::string& name, const char* mta,
+      std::vector<InheritedSocket>& inherited);
   Result<std::optional<Door>> OpenEximDoor(
+      const Settings& settings, std::vector<InheritedSocket>& inherited);
+  Result<std::optional<Door>> OpenSendmailDoor(
+      const Settings& settings, std::vector<InheritedSocket>& inherited);
+  std::optional<SocketMapDoor> OpenSendmailMap(
       const Settings& settings, std::vector<InheritedSocket>& inherited);
   // Nothing where there is no Postfix to serve.
   Result<std::optional<Door>> OpenLmtpDoor(
@@ -73,6 +87,7 @@ class Daemon {
   Reply Deliver(Call& call);
   Reply ServeLmtp(Call& call);
   std::string StatusJson() const;
+  std::vector<DoorStatus> AllDoors() const;
   bool MayControl(const PeerCredentials& peer) const;
 
   const DaemonOptions options_;
@@ -89,12 +104,14 @@ class Daemon {
   std::shared_ptr<PublishedStore> published_;
   SyslogSink syslog_sink_;
   std::unique_ptr<FanOutSink> sink_;
+  EvidenceIndex evidence_{clock_};
   std::atomic<std::uint64_t> delivered_{0}, deferred_{0}, bounced_{0};
 
   mutable std::mutex engine_mutex_;  // guards engine_
   std::shared_ptr<const Engine> engine_;
   std::mutex reload_mutex_;           // one reload at a time
   std::unique_ptr<Service> service_;  // last: its workers use all the above
+  std::unique_ptr<SocketMapServer> sendmail_map_;  // and its, too
 };
 
 }  // namespace postern

@@ -18,9 +18,13 @@ ConnectionLimits LimitsFrom(const Settings& settings) {
   return limits;
 }
 
-}  // namespace
-
-namespace {
+Prober::Limits ProberLimits(const Settings& settings) {
+  Prober::Limits limits;
+  limits.at_once = std::size_t{2} * settings.sendmail_questions;
+  limits.each =
+      std::min<std::chrono::milliseconds>(limits.each, settings.timeouts.probe);
+  return limits;
+}
 
 LmtpDoor::Limits LmtpLimits(const Settings& settings) {
   LmtpDoor::Limits limits;
@@ -55,7 +59,15 @@ Engine::Engine(const Settings& settings, std::unique_ptr<AssembledGate> gate,
           },
           spool_, random_, own_name.str(), LmtpLimits(settings)),
       query_(gate_->gate(), around.controls, settings.timeouts.probe),
-      exim_(gate_->gate(), around.sink, around.clock) {}
+      exim_(gate_->gate(), around.sink, around.clock),
+      recent_plans_(gate_->gate(), around.evidence, around.clock),
+      prober_(Prober::Parts{gate_->gate(), around.evidence, gate_->addresses(),
+                            around.clock},
+              ProberLimits(settings)),
+      milter_({gate_->gate(), around.evidence, prober_, recent_plans_,
+               around.sink, around.clock}),
+      sendmail_map_({gate_->gate(), around.evidence, prober_, recent_plans_},
+                    around.sink, around.clock) {}
 
 Result<std::shared_ptr<const Engine>> Engine::Make(const Settings& settings,
                                                    Surroundings around) {

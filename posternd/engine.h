@@ -18,6 +18,8 @@
 #include "posternd/query_door.h"
 #include "postfix-transport/lmtp_door.h"
 #include "postfix-transport/pipe_door.h"
+#include "sendmail-milter/milter_door.h"
+#include "sendmail-milter/sendmail_map.h"
 
 namespace postern {
 
@@ -30,6 +32,7 @@ class Engine {
     DeliveryJournal& journal;
     const Clock& clock;
     const ServiceControls& controls;
+    EvidenceIndex& evidence;  // what was seen is true whatever is configured
     std::shared_ptr<PublishedCache> published;
     std::function<void(std::string_view)> warn;
   };
@@ -49,6 +52,8 @@ class Engine {
   }
   Reply Answer(const Call& call) const { return query_.Handle(call); }
   Reply AnswerExim(const Call& call) const { return exim_.Handle(call); }
+  Reply AnswerMilter(const Call& call) const { return milter_.Handle(call); }
+  SendmailMap& sendmail_map() const { return sendmail_map_; }
 
  private:
   Engine(const Settings& settings, std::unique_ptr<AssembledGate> gate,
@@ -63,6 +68,10 @@ class Engine {
   const LmtpDoor lmtp_;
   const QueryDoor query_;
   mutable EximDoor exim_;
+  mutable RecentPlans recent_plans_;
+  mutable Prober prober_;
+  mutable MilterDoor milter_;
+  mutable SendmailMap sendmail_map_;
 };
 
 }  // namespace postern

@@ -7,19 +7,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <string>
-#include <vector>
 
 #include "core/audit/audit_log.h"
-#include "core/config/command_line.h"
+#include "core/config/program_main.h"
 #include "posternd/daemon.h"
 #include "posternd/program_spec.h"
 
 namespace postern {
 namespace {
-
-constexpr int kGood = 0, kFailed = 1, kUsage = 2;
 
 // Files of ours are nobody else's, memory is never written to disk by a crash
 // (a handler that core dumps are piped to would not ask the limit) nor read by
@@ -36,15 +32,16 @@ void SetLimits() {
   }
 }
 
-int Complain(const std::string& text, int status) {
-  std::fprintf(stderr, "posternd: %s\n", text.c_str());
-  return status;
+Program ThisProgram() { return {"posternd", POSTERN_VERSION, PosterndSpec()}; }
+
+int Complain(std::string_view text, int status) {
+  return Complain(ThisProgram(), text, status);
 }
 
 int Serve(const ParsedCommand& args) {
   if (geteuid() == 0 && !args.Has("allow-root")) {
     return Complain("refuses to run as root; start it as the user 'postern'",
-                    kUsage);
+                    kExitUsage);
   }
   SetLimits();
   Daemon::BlockSignals();
@@ -56,39 +53,18 @@ int Serve(const ParsedCommand& args) {
   const Status started = daemon.Start();
   if (!started) {
     log.Error("does not start: " + started.error().ToString());
-    if (args.Has("foreground")) return kFailed;
-    return Complain(started.error().ToString(), kFailed);
+    if (args.Has("foreground")) return kExitFailed;
+    return Complain(started.error().ToString(), kExitFailed);
   }
   // Threads that still wait for a server would keep an orderly exit waiting.
-  if (!daemon.Run()) _exit(kFailed);
-  return kGood;
-}
-
-int Main(const std::vector<std::string>& words) {
-  const CommandSpec spec = PosterndSpec();
-  const Result<ParsedCommand> args = ParseCommand(spec, {}, words);
-  if (!args) {
-    return Complain(args.error().detail() + "\nTry 'posternd --help'.", kUsage);
-  }
-  if (args->Has("help")) {
-    std::fputs(RenderHelp("posternd", spec, {}).c_str(), stdout);
-    return kGood;
-  }
-  if (args->Has("version")) {
-    std::puts("posternd " POSTERN_VERSION);
-    return kGood;
-  }
-  return Serve(*args);
+  if (!daemon.Run()) _exit(kExitFailed);
+  return kExitGood;
 }
 
 }  // namespace
 }  // namespace postern
 
 int main(int argc, char** argv) {
-  try {
-    return postern::Main({argv + (argc > 0 ? 1 : 0), argv + argc});
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "posternd: %s\n", error.what());
-    return 1;
-  }
+  return postern::RunProgram(postern::ThisProgram(), argc, argv,
+                             postern::Serve);
 }

@@ -16,7 +16,7 @@ namespace postern {
 
 struct SessionRecord {
   TimePoint at{};
-  std::string door;         // "pipe", "lmtp", "exim", "probe"
+  std::string door;         // "pipe", "lmtp", "exim", "sendmail", "milter"
   std::string queue_id;     // the MTA's; empty for a probe
   std::string destination;  // the recipient's domain
   std::string next_hop;

@@ -24,7 +24,7 @@ namespace postern {
 
 // A unix socket of the service, and who may talk to it.
 struct DoorSettings {
-  std::string name;                // "pipe", "lmtp", "exim", "query"
+  std::string name;                // "pipe", "lmtp", "exim", …
   std::string path;                // empty: the door is left out
   std::vector<std::string> users;  // names or numbers; see ResolveUsers()
 };
@@ -70,6 +70,7 @@ struct Settings {
   bool probe_private_addresses = false;
 
   unsigned worker_threads = 0, lmtp_connections = 0, exim_questions = 0;
+  unsigned sendmail_questions = 0;
   std::size_t max_message_size = 0, spool_limit = 0;  // octets
   std::size_t line_length_limit = 0;                  // octets; 0: none
   bool refuse_8bit = false;  // where the server does not offer 8BITMIME

@@ -263,6 +263,28 @@ constexpr std::array kRows{
                 "Questions of Exim that are answered at a time; four times as "
                 "many may wait."},
                SetCountOf<&S::exim_questions>},
+    SettingRow{
+        {"door-sendmail", "sendmail", "NAME",
+         "The socket of postern-milter. Not opened where one of sendmail-users "
+         "does not exist, or if it is left empty."},
+        [](S& s, Values v) { return SetOptionalDoorPath(s, "sendmail", v); }},
+    SettingRow{{"sendmail-users", "postern-client", "USERS",
+                "Who may ask there: as whom postern-milter runs."},
+               [](S& s, Values v) { return SetDoorUsers(s, "sendmail", v); }},
+    SettingRow{{"door-sendmail-map", "sendmail-map", "NAME",
+                "The socket map of Sendmail's TLS rulesets, likewise."},
+               [](S& s, Values v) {
+                 return SetOptionalDoorPath(s, "sendmail-map", v);
+               }},
+    SettingRow{
+        {"sendmail-map-users", "root smmta", "USERS",
+         "Who may ask there: root, as which Sendmail delivers, and its user."},
+        [](S& s, Values v) { return SetDoorUsers(s, "sendmail-map", v); }},
+    SettingRow{{"sendmail-questions", "32", "NUMBER",
+                "Questions at each of these two for which a server has to be "
+                "looked at, at a time; more of them wait. What is known is "
+                "answered at once."},
+               SetCountOf<&S::sendmail_questions>},
     SettingRow{{"door-query", "query", "NAME",
                 "The socket of explain, probe and check."},
                [](S& s, Values v) { return SetDoorPath(s, "query", v); }},

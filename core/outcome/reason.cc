@@ -82,6 +82,11 @@ constexpr std::array kReasons{
                "4.7.5", "validation-failure",
                "checking the chain would take too many signatures",
                "the chain looks hostile; ask the server's operator"},
+    ReasonInfo{kCertificateNotSeen, "certificate-not-seen", "4.7.5", "",
+               "the MTA was shown a certificate that this host did not show "
+               "us, several times asked",
+               "usually passes, where several servers share an address; "
+               "otherwise compare what the MTA's connection reaches"},
     ReasonInfo{kCrlUnavailable, "crl-unavailable", "4.7.5",
                "validation-failure",
                "the revocation list that the policy asks for cannot be used",

@@ -36,6 +36,7 @@ enum class Reason : std::uint8_t {
   kCertificateWeak,
   kCertificateRevoked,
   kCertificatePathTooCostly,
+  kCertificateNotSeen,
   kCrlUnavailable,
   // Pins.
   kPinMismatch,

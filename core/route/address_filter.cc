@@ -4,9 +4,12 @@
 
 namespace postern {
 
+bool AddressFilter::IsOwn(const IpAddress& address) const {
+  return std::find(own_.begin(), own_.end(), address) != own_.end();
+}
+
 bool AddressFilter::Allows(const IpAddress& address) const {
-  if (std::find(own_.begin(), own_.end(), address) != own_.end()) return false;
-  return private_too_ || !address.is_private();
+  return !IsOwn(address) && (private_too_ || !address.is_private());
 }
 
 }  // namespace postern

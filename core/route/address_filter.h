@@ -19,6 +19,7 @@ class AddressFilter {
       : own_(std::move(own)), private_too_(private_too) {}
 
   bool Allows(const IpAddress& address) const;
+  bool IsOwn(const IpAddress& address) const;
 
  private:
   std::vector<IpAddress> own_;

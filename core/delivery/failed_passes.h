@@ -1,11 +1,12 @@
-// exim-dlfunc/failed_passes.h
+// core/delivery/failed_passes.h
 //
 // FailedPasses: what the hosts of a destination said to one message, kept
-// between Exim's attempts. Exim refuses host by host and can't go back, so
-// on-fail= is done one attempt later: once every address of the plan has been
-// tried and refused, the next attempt bounces or delivers.
+// between the attempts of an MTA that makes its connections itself. It refuses
+// host by host and can't go back, so on-fail= is done one attempt later: once
+// the whole plan has been tried and refused, the next attempt bounces or
+// delivers.
 //
-// Kept in memory only: a service that has forgotten lets Exim try all hosts
+// Kept in memory only: a service that has forgotten lets the MTA try all hosts
 // once more. A plan that has changed begins anew.
 #pragma once
 
@@ -26,7 +27,12 @@ namespace postern {
 // Thread-safe.
 class FailedPasses {
  public:
-  explicit FailedPasses(const Clock& clock) : clock_(clock) {}
+  // When a pass is complete. Exim tries every address; Sendmail leaves a host
+  // that has refused for the next one.
+  enum class Complete { kEveryAddress, kEveryHost };
+  explicit FailedPasses(const Clock& clock,
+                        Complete complete = Complete::kEveryAddress)
+      : clock_(clock), complete_(complete) {}
 
   // `host` at `address` has refused, or could not be asked, under that plan.
   void Note(const std::string& queue_id, const Plan& plan, const HostPlan& host,
@@ -59,6 +65,7 @@ class FailedPasses {
   void Forget();
 
   const Clock& clock_;
+  const Complete complete_;
   mutable std::mutex mutex_;
   std::map<Key, Pass> passes_;  // guarded by mutex_
 };

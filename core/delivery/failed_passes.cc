@@ -1,4 +1,4 @@
-#include "exim-dlfunc/failed_passes.h"
+#include "core/delivery/failed_passes.h"
 
 #include <algorithm>
 
@@ -8,7 +8,7 @@
 namespace postern {
 namespace {
 
-// Longer than Exim waits between attempts, and room for a long queue.
+// Longer than an MTA waits between attempts, and room for a long queue.
 constexpr std::chrono::hours kKept{24 * 7};
 constexpr std::size_t kMost = 20'000;
 
@@ -77,9 +77,13 @@ FailedPasses::Next FailedPasses::After(const std::string& queue_id,
     for (const IpAddress& address : host.facts.ips) {
       if (host.refused) break;
       const auto at = pass.by_address.find(NameOf(host, address));
-      if (at == pass.by_address.end()) return Next{};  // not yet complete
-      said.push_back(at->second);
+      if (at != pass.by_address.end()) {
+        said.push_back(at->second);
+      } else if (complete_ == Complete::kEveryAddress) {
+        return Next{};
+      }
     }
+    if (said.empty()) return Next{};  // not yet complete
     bool passable = false;
     for (const Said& each : said) {
       every_no = every_no && each.attempt.policy_no;

@@ -1,0 +1,196 @@
+// Daemon's doors: which there are, and how each is opened.
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "posternd/daemon.h"
+
+namespace postern {
+namespace {
+
+// Explaining and probing wait for DNS and silent hosts; `check` asks for many
+// destinations at a time.
+constexpr std::size_t kQueryWorkers = 16;
+constexpr std::size_t kQueryQueue = 64;
+
+}  // namespace
+
+Result<std::vector<Door>> Daemon::OpenDoors(const Settings& settings,
+                                            std::optional<SocketMapDoor>& map) {
+  Result<std::vector<InheritedSocket>> inherited = TakeInheritedSockets();
+  if (!inherited) return inherited.error();
+
+  Result<Door> pipe = OpenDoor(settings, "pipe", *inherited);
+  if (!pipe) return pipe.error();
+  pipe->takes_fd = true;
+  pipe->workers = settings.worker_threads;
+  // A burst may wait; a pile behind hosts that hang had better wait in the
+  // MTA's queue.
+  pipe->queue = settings.worker_threads / 4;
+  pipe->max_reading = std::max<std::size_t>(64, settings.worker_threads);
+  pipe->handler = [this](Call& call) { return Deliver(call); };
+
+  Result<std::optional<Door>> lmtp = OpenLmtpDoor(settings, *inherited);
+  if (!lmtp) return lmtp.error();
+
+  Result<std::optional<Door>> exim = OpenEximDoor(settings, *inherited);
+  if (!exim) return exim.error();
+
+  Result<std::optional<Door>> sendmail = OpenSendmailDoor(settings, *inherited);
+  if (!sendmail) return sendmail.error();
+  map = OpenSendmailMap(settings, *inherited);
+
+  Result<Door> query = OpenDoor(settings, "query", *inherited);
+  if (!query) return query.error();
+  query->workers = kQueryWorkers;
+  query->queue = kQueryQueue;
+  query->handler = [this](Call& call) { return engine()->Answer(call); };
+
+  if (!inherited->empty()) {
+    return Error{Reason::kServiceUnavailable,
+                 "systemd passed a socket that is no door's: " +
+                     inherited->front().path};
+  }
+  std::vector<Door> doors;
+  doors.push_back(*std::move(pipe));
+  if (*lmtp) doors.push_back(**std::move(lmtp));
+  if (*exim) doors.push_back(**std::move(exim));
+  if (*sendmail) doors.push_back(**std::move(sendmail));
+  doors.push_back(*std::move(query));
+  return doors;
+}
+
+Result<std::optional<Door>> Daemon::OpenLmtpDoor(
+    const Settings& settings, std::vector<InheritedSocket>& inherited) {
+  const DoorSettings* wanted = settings.door("lmtp");
+  if (wanted == nullptr || wanted->path.empty()) return std::optional<Door>();
+  const std::filesystem::path directory =
+      std::filesystem::path(wanted->path).parent_path();
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(directory, ignored)) {
+    log_.Warning("no door for lmtp(8): there is no " + directory.string() +
+                 " (door-lmtp)");
+    return std::optional<Door>();
+  }
+  Result<Door> door = OpenDoor(settings, "lmtp", inherited);
+  if (!door) return door.error();
+  door->request_first = false;
+  door->format = FormatLmtpReply;
+  door->workers = settings.lmtp_connections;
+  door->queue = settings.lmtp_connections / 4;
+  door->handler = [this](Call& call) { return ServeLmtp(call); };
+  return std::optional<Door>(*std::move(door));
+}
+
+Result<std::optional<Door>> Daemon::OpenMtaDoor(
+    const Settings& settings, const std::string& name, const char* mta,
+    std::vector<InheritedSocket>& inherited) {
+  const DoorSettings* wanted = settings.door(name);
+  if (wanted == nullptr || wanted->path.empty()) return std::optional<Door>();
+  // The usual case on a host without that MTA: there is no such user.
+  if (const auto users = ResolveUsers(wanted->users); !users) {
+    log_.Info("no door for " + std::string(mta) + ": " + name +
+              "-users: " + users.error().detail());
+    // Nor is it an error that systemd has made its socket.
+    std::erase_if(inherited, [&](const InheritedSocket& socket) {
+      return socket.path == wanted->path;
+    });
+    return std::optional<Door>();
+  }
+  Result<Door> door = OpenDoor(settings, name, inherited);
+  if (!door) {
+    // This one's mail waits; everybody else's goes on.
+    log_.Warning("no door for " + std::string(mta) + ": " +
+                 door.error().ToString());
+    return std::optional<Door>();
+  }
+  return std::optional<Door>(*std::move(door));
+}
+
+Result<std::optional<Door>> Daemon::OpenEximDoor(
+    const Settings& settings, std::vector<InheritedSocket>& inherited) {
+  auto door = OpenMtaDoor(settings, "exim", "Exim", inherited);
+  if (!door || !*door) return door;
+  (*door)->workers = settings.exim_questions;
+  (*door)->queue = settings.exim_questions * 4;
+  (*door)->max_reading = std::max<std::size_t>(64, settings.exim_questions);
+  (*door)->max_line = kMaxChainLine;
+  (*door)->handler = [this](Call& call) { return engine()->AnswerExim(call); };
+  return door;
+}
+
+Result<std::optional<Door>> Daemon::OpenSendmailDoor(
+    const Settings& settings, std::vector<InheritedSocket>& inherited) {
+  auto door = OpenMtaDoor(settings, "sendmail", "postern-milter", inherited);
+  if (!door || !*door) return door;
+  (*door)->workers = settings.sendmail_questions;
+  (*door)->queue = settings.sendmail_questions * 4;
+  (*door)->max_reading = std::max<std::size_t>(64, settings.sendmail_questions);
+  (*door)->handler = [this](Call& call) {
+    return engine()->AnswerMilter(call);
+  };
+  return door;
+}
+
+// The map's handler: the engine of the moment.
+class Daemon::MapHandler final : public SocketMapHandler {
+ public:
+  explicit MapHandler(const Daemon& daemon) : daemon_(daemon) {}
+  std::optional<SocketMapReply> Known(const SocketMapQuery& query) override {
+    return daemon_.engine()->sendmail_map().Known(query);
+  }
+  SocketMapReply Find(const SocketMapQuery& query, Deadline deadline,
+                      int stop_fd) override {
+    return daemon_.engine()->sendmail_map().Find(query, deadline, stop_fd);
+  }
+
+ private:
+  const Daemon& daemon_;
+};
+
+std::optional<SocketMapDoor> Daemon::OpenSendmailMap(
+    const Settings& settings, std::vector<InheritedSocket>& inherited) {
+  auto door = OpenMtaDoor(settings, kSendmailMap, "Sendmail", inherited);
+  if (!door || !*door) return std::nullopt;
+  SocketMapDoor map;
+  map.name = kSendmailMap;
+  map.listeners.push_back(
+      {std::move((*door)->listener), (*door)->path, std::move((*door)->uids)});
+  map.handler = std::make_shared<MapHandler>(*this);
+  map.workers = settings.sendmail_questions;
+  return map;
+}
+
+// systemd's socket where it made one at the door's path, otherwise our own.
+Result<Door> Daemon::OpenDoor(const Settings& settings, const std::string& name,
+                              std::vector<InheritedSocket>& inherited) {
+  const DoorSettings* wanted = settings.door(name);
+  if (wanted == nullptr) {
+    return Error{Reason::kInternal, "no door '" + name + "' in the settings"};
+  }
+  const Result<std::vector<uid_t>> uids = ResolveUsers(wanted->users);
+  if (!uids) {
+    return Error{uids.error().reason(),
+                 name + "-users: " + uids.error().detail()};
+  }
+  Door door;
+  door.name = name;
+  door.path = wanted->path;
+  door.uids = *uids;
+  const auto passed = std::find_if(
+      inherited.begin(), inherited.end(),
+      [&](const InheritedSocket& socket) { return socket.path == door.path; });
+  if (passed != inherited.end()) {
+    door.listener = std::move(passed->fd);
+    inherited.erase(passed);
+    return door;
+  }
+  // Anybody may connect; who may speak is decided by the peer's uid.
+  Result<OwnedFd> listener = ListenUnix({door.path, 0666, std::nullopt});
+  if (!listener) return listener.error();
+  door.listener = *std::move(listener);
+  own_sockets_.push_back(door.path);
+  return door;
+}
+
+}  // namespace postern

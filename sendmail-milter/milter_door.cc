@@ -1,0 +1,198 @@
+#include "sendmail-milter/milter_door.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/delivery/on_fail.h"
+#include "core/gate/made_connection.h"
+#include "core/names/quoted.h"
+#include "core/verify/judge.h"
+
+namespace postern {
+namespace {
+
+using Outcome = RecipientResult::Outcome;
+
+Reply ToReply(const RecipientResult& result) {
+  const bool bounced = result.outcome == Outcome::kBounced;
+  return {bounced ? "bounced" : "deferred",
+          OneLine(result.status + " " + result.text, 900)};
+}
+
+Reply ToReply(const Verdict& verdict) {
+  const bool bounced = verdict.decision == Decision::kBounce;
+  return ToReply(Conclude({FromVerdict(verdict)},
+                          bounced ? Outcome::kBounced : Outcome::kDeferred));
+}
+
+// A server that strangers lead us to is asked only where an answer decides.
+bool HasToBeAsked(const Plan& plan) {
+  return IsAuthenticating(plan.destination.policy.line.level) ||
+         std::any_of(plan.hop_policies.begin(), plan.hop_policies.end(),
+                     [](const Plan::HopPolicy& hop) {
+                       return IsAuthenticating(hop.policy.line.level);
+                     });
+}
+
+// The next hop as the MTA has it; nothing: the recipient's own hosts.
+Result<NextHop> HopOf(const HostName& recipient, const std::string* hop) {
+  if (hop != nullptr && !hop->empty()) return NextHop::Parse(*hop);
+  const auto* domain = std::get_if<Domain>(&recipient);
+  return domain != nullptr ? NextHop::ForDomain(*domain)
+                           : NextHop::ForHost(recipient);
+}
+
+}  // namespace
+
+struct MilterDoor::Survey {
+  std::vector<Attempt> attempts;
+  std::size_t looks = 0;
+  bool complete = true;   // nothing was left out
+  bool every_no = true;   // a policy's "no", each time
+  bool passable = false;  // a dry run goes on all the same
+};
+
+Reply MilterDoor::Answer(const Request& request, const Cancellation& stop) {
+  if (request.verb == "recipient") return Recipient(request, stop);
+  return ErrorReply(
+      {Reason::kRequestInvalid,
+       "unknown verb " + Quoted(request.verb) + "; there is recipient"});
+}
+
+Reply MilterDoor::Recipient(const Request& request, const Cancellation& stop) {
+  for (const auto& [key, value] : request.fields) {
+    if (key != "domain" && key != "nexthop" && key != "queue-id") {
+      return ErrorReply(
+          {Reason::kRequestInvalid, "unknown field " + Quoted(key)});
+    }
+  }
+  const std::string* name = request.Find("domain");
+  const Result<HostName> domain =
+      ParseRecipientDomain(name == nullptr ? "" : *name);
+  if (!domain) return ErrorReply(domain.error());
+  const Result<NextHop> hop = HopOf(*domain, request.Find("nexthop"));
+  if (!hop) return ErrorReply(hop.error());
+  const std::string* id = request.Find("queue-id");
+  const std::string queue_id = id == nullptr ? "" : *id;
+
+  const Deadline deadline = Deadline::After(kBudget);
+  RecentPlans::Made made = parts_.plans.Get(*domain, *hop, deadline);
+  if (const auto* verdict = std::get_if<Verdict>(&made)) {
+    return Planless(*domain, *hop, queue_id, *verdict);
+  }
+  const Plan& plan = *std::get<std::shared_ptr<const Plan>>(made);
+  if (!HasToBeAsked(plan) || Remembered(plan, deadline)) return {"pass", ""};
+  Survey survey;
+  if (Look(plan, queue_id, stop, deadline, survey)) return {"pass", ""};
+  return Refuse(plan, survey, deadline);
+}
+
+Reply MilterDoor::Planless(const HostName& domain, const NextHop& hop,
+                           const std::string& queue_id,
+                           const Verdict& verdict) {
+  SessionRecord record;
+  record.at = parts_.clock.Now();
+  record.door = "milter";
+  record.queue_id = queue_id;
+  record.destination = ToString(domain);
+  record.next_hop = hop.str();
+  record.verdict = verdict;
+  record.outcome =
+      verdict.decision == Decision::kBounce ? "bounced" : "refused";
+  parts_.sink.OnSession(record);
+  return ToReply(verdict);
+}
+
+bool MilterDoor::Remembered(const Plan& plan, Deadline deadline) {
+  for (const HostPlan& host : plan.hosts) {
+    if (host.refused) continue;
+    for (const IpAddress& address : host.facts.ips) {
+      auto seen =
+          parts_.index.Last(host.facts.host, host.facts.port, address, kRecent);
+      if (seen &&
+          parts_.gate.JudgeMade(plan, host, address, *seen, deadline).pass()) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+void MilterDoor::Note(const Plan& plan, const HostPlan& host,
+                      const Verdict& verdict, Survey& survey) {
+  Attempt attempt = FromVerdict(verdict);
+  attempt.policy_no = MayBounce(verdict);
+  survey.every_no = survey.every_no && attempt.policy_no;
+  survey.attempts.push_back(std::move(attempt));
+  survey.passable = survey.passable ||
+                    MayPassOver(plan.on_fail, host, verdict) != PassOver::kNo;
+  if (host.published && IsPolicyNo(verdict)) {
+    parts_.gate.NoteRefused(plan, host);
+    parts_.plans.Forget(plan.destination.recipient, plan.destination.next_hop);
+  }
+}
+
+bool MilterDoor::Look(const Plan& plan, const std::string& queue_id,
+                      const Cancellation& stop, Deadline deadline,
+                      Survey& survey) {
+  survey.complete = !plan.incomplete && !plan.hosts.empty();
+  for (const HostPlan& host : plan.hosts) {
+    if (host.refused) {
+      Note(plan, host, Judge(host, TlsEvidence{}, parts_.clock.Now()), survey);
+      continue;
+    }
+    survey.complete = survey.complete && !host.facts.incomplete;
+    if (host.facts.ips.empty()) {
+      Note(plan, host,
+           DeferFor(host.facts.failure.value_or(
+               Error{Reason::kNoAddress, ToString(host.facts.host)})),
+           survey);
+    }
+    for (const IpAddress& address : host.facts.ips) {
+      if (survey.looks == kMostLooks || deadline.expired()) {
+        survey.complete = false;
+        return false;
+      }
+      ++survey.looks;
+      const auto look = parts_.prober.Look(plan, host, address, stop, deadline);
+      Verdict verdict = look ? (*look)->verdict : DeferFor(look.error());
+      verdict.mx_host = ToString(host.facts.host);
+      verdict.address = address.str();
+      TlsEvidence evidence = look ? (*look)->evidence : TlsEvidence{};
+      // As it will be judged when Sendmail has made the connection.
+      if (look && !evidence.protocol.empty()) {
+        verdict =
+            parts_.gate.JudgeMade(plan, host, address, evidence, deadline);
+        verdict.basis = Basis::kProbe;
+      }
+      if (look) {
+        SessionRecord record = RecordOf("milter", plan, host, queue_id, verdict,
+                                        parts_.clock.Now());
+        record.evidence = evidence;
+        record.local_address = (*look)->local_address;
+        record.starttls_offered = (*look)->starttls_offered;
+        record.outcome = "looked";
+        parts_.sink.OnSession(record);
+      }
+      if (verdict.pass()) return true;
+      Note(plan, host, verdict, survey);
+    }
+  }
+  return false;
+}
+
+Reply MilterDoor::Refuse(const Plan& plan, const Survey& survey,
+                         Deadline deadline) {
+  // The connection that carries the mail will be judged, and passed over.
+  if (survey.passable) return {"pass", ""};
+  const bool bounce = plan.on_fail == OnFail::kBounce && survey.complete &&
+                      survey.every_no && !survey.attempts.empty();
+  if (!bounce) return ToReply(Conclude(survey.attempts, Outcome::kDeferred));
+  // Nothing is given up for good over what may have changed meanwhile (RFC
+  // 8461 section 5.1).
+  const Status confirmed = parts_.gate.Confirm(plan, deadline);
+  if (!confirmed) return ToReply(DeferFor(confirmed.error()));
+  return ToReply(Conclude(survey.attempts, Outcome::kBounced));
+}
+
+}  // namespace postern

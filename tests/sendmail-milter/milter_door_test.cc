@@ -1,0 +1,140 @@
+// tests/sendmail-milter/milter_door_test.cc
+//
+// What docs/protocol.md promises of the door `sendmail`: a recipient goes on
+// where mail to it could leave; the rest waits, or is told for good only what
+// is proven.
+#include "sendmail-milter/milter_door.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/sendmail-milter/sendmail_fixture.h"
+
+namespace postern {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class MilterDoorTest : public SendmailTest {
+ protected:
+  Reply Ask(const std::string& domain, const std::string& hop = "") {
+    return door_.Answer({"recipient",
+                         {{"domain", domain},
+                          {"nexthop", hop.empty() ? domain : hop},
+                          {"queue-id", "Q1"}}},
+                        {});
+  }
+  const TestCertificate good_ = MakeSelfSigned(ForHost("mx1.bank.test"));
+  const TestCertificate other_ = MakeSelfSigned(ForHost("mx1.bank.test"));
+  MilterDoor door_{{gate_, index_, prober_, plans_, sink_, clock_}};
+};
+
+TEST_F(MilterDoorTest, WhatNeedsNoProofIsNotLookedAt) {
+  resolver_.SetMx("village.test", MxHosts({{10, "mx.village.test"}}));
+  resolver_.SetA("mx.village.test", Addresses({"192.0.2.7"}));
+  EXPECT_EQ(Ask("village.test"), (Reply{"pass", ""}));
+  EXPECT_TRUE(sink_.records.empty());
+}
+
+TEST_F(MilterDoorTest, ALookIsRememberedAndSendsNothing) {
+  ScriptedSmtpServer server(PresentingServer(good_));
+  Pinned(good_);
+  Route("bank.test fingerprint", {&server});
+  EXPECT_EQ(Ask("bank.test"), (Reply{"pass", ""}));
+  EXPECT_EQ(Ask("bank.test"), (Reply{"pass", ""}));
+  const auto records = server.Records();
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_FALSE(records[0].Saw("MAIL"));
+  EXPECT_TRUE(records[0].Saw("QUIT"));
+  ASSERT_EQ(sink_.records.size(), 1u);
+  EXPECT_EQ(sink_.records[0].door, "milter");
+  EXPECT_EQ(sink_.records[0].outcome, "looked");
+  clock_.later = std::chrono::seconds(120);
+  EXPECT_EQ(Ask("bank.test"), (Reply{"pass", ""}));
+  EXPECT_EQ(server.Records(2).size(), 2u);
+}
+
+TEST_F(MilterDoorTest, AWrongKeyWaits) {
+  ScriptedSmtpServer server(PresentingServer(other_));
+  Pinned(good_);
+  Route("bank.test fingerprint", {&server});
+  const Reply reply = Ask("bank.test");
+  EXPECT_EQ(reply.word, "deferred");
+  EXPECT_THAT(reply.rest, StartsWith("4.7.5 pin-mismatch: "));
+}
+
+TEST_F(MilterDoorTest, OneHostThatPassesIsEnough) {
+  ScriptedSmtpServer bad(PresentingServer(other_));
+  ScriptedSmtpServer good(PresentingServer(good_), "127.0.0.2");
+  Pinned(good_);
+  Route("bank.test fingerprint on-fail=bounce", {&bad, &good});
+  EXPECT_EQ(Ask("bank.test"), (Reply{"pass", ""}));
+}
+
+TEST_F(MilterDoorTest, OnFailBounceTakesEveryHostsNo) {
+  ScriptedSmtpServer one(PresentingServer(other_));
+  auto two = std::make_unique<ScriptedSmtpServer>(PresentingServer(other_),
+                                                  "127.0.0.2");
+  Pinned(good_);
+  Route("bank.test fingerprint on-fail=bounce", {&one, two.get()});
+  const Reply bounced = Ask("bank.test");
+  EXPECT_EQ(bounced.word, "bounced");
+  EXPECT_THAT(bounced.rest, StartsWith("5.7.5 pin-mismatch: "));
+  two.reset();
+  EXPECT_EQ(Ask("bank.test").word, "deferred");
+}
+
+TEST_F(MilterDoorTest, ADryRunGoesOn) {
+  ScriptedSmtpServer server(PresentingServer(other_));
+  Pinned(good_);
+  Route("bank.test fingerprint on-fail=deliver", {&server});
+  EXPECT_EQ(Ask("bank.test"), (Reply{"pass", ""}));
+}
+
+TEST_F(MilterDoorTest, ARouteOfNobodysIsRefused) {
+  Pinned(good_);
+  store_.Set("bank.test fingerprint");
+  resolver_.SetA("relay.test", Addresses({"192.0.2.7"}));
+  const Reply reply = Ask("bank.test", "[relay.test]");
+  EXPECT_EQ(reply.word, "deferred");
+  EXPECT_THAT(reply.rest, HasSubstr("route-not-allowed"));
+}
+
+TEST_F(MilterDoorTest, AnswersOfDnsAreForGoodOnlyWhereProven) {
+  store_.Set("bank.test fingerprint");
+  Pinned(good_);
+  EXPECT_EQ(Ask("nowhere.test").word, "bounced");
+  EXPECT_EQ(Ask("bank.test").word, "deferred");
+  resolver_.SetMx("bank.test", NoDomain<MxRecord>(Security::kSecure));
+  const Reply proven = Ask("bank.test");
+  EXPECT_EQ(proven.word, "bounced");
+  EXPECT_THAT(proven.rest, StartsWith("5."));
+  resolver_.SetMx("broken.test", Failed<MxRecord>());
+  EXPECT_EQ(Ask("broken.test").word, "deferred");
+}
+
+TEST_F(MilterDoorTest, AStoreThatIsGoneIsADefer) {
+  store_.Break();
+  const Reply reply = Ask("village.test");
+  EXPECT_EQ(reply.word, "deferred");
+  EXPECT_THAT(reply.rest, HasSubstr("policy-store-unavailable"));
+}
+
+TEST_F(MilterDoorTest, WhatIsNotAQuestionIsAnError) {
+  const Request cases[] = {
+      {"deliver", {}},
+      {"recipient", {}},
+      {"recipient", {{"domain", ""}}},
+      {"recipient", {{"domain", "bank.test"}, {"more", "x"}}},
+      {"recipient", {{"domain", "a b"}}},
+      {"recipient", {{"domain", "bank.test"}, {"nexthop", "[a]:[b]"}}},
+  };
+  for (const Request& request : cases) {
+    const Reply reply = door_.Answer(request, {});
+    EXPECT_EQ(reply.word, "error");
+    EXPECT_THAT(reply.rest, StartsWith("4."));
+  }
+}
+
+}  // namespace
+}  // namespace postern

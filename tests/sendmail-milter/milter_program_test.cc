@@ -1,0 +1,311 @@
+// tests/sendmail-milter/milter_program_test.cc
+//
+// postern-milter as a process, spoken to in the milter protocol by miltertest
+// and by octets of ours; behind it the real door over fake DNS.
+#include <gmock/gmock.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "core/service/listening_socket.h"
+#include "core/service/service.h"
+#include "sendmail-milter/milter_door.h"
+#include "sendmail-milter/milter_words.h"
+#include "tests/sendmail-milter/sendmail_fixture.h"
+
+namespace postern {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+// A child process that ends with its owner.
+class Child {
+ public:
+  explicit Child(std::vector<std::string> words) {
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    pid_ = fork();
+    if (pid_ == 0) {
+      execvp(argv[0], argv.data());
+      _exit(127);
+    }
+  }
+  ~Child() {
+    // libmilter takes seconds to notice that it is to stop.
+    if (pid_ > 0) (void)End(SIGKILL);
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  int End(int number = SIGTERM) {
+    kill(pid_, number);
+    return Wait();
+  }
+  int Wait() {
+    int status = 0;
+    waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  bool running() const { return waitpid(pid_, nullptr, WNOHANG) == 0; }
+
+ private:
+  pid_t pid_ = -1;
+};
+
+// An MTA's end of the milter protocol (version 6).
+class Mta {
+ public:
+  explicit Mta(const std::string& path) {
+    const Deadline deadline = Deadline::After(std::chrono::seconds(20));
+    auto fd = ConnectUnix(path, deadline);
+    while (!fd && !deadline.expired()) {
+      std::this_thread::yield();
+      fd = ConnectUnix(path, deadline);
+    }
+    EXPECT_TRUE(fd);
+    if (fd) fd_ = *std::move(fd);
+    Send('O', std::string("\0\0\0\6\0\0\1\xff\0\x1f\xff\xff", 12));
+    EXPECT_EQ(Receive()[0], 'O');
+  }
+
+  // What a client is told: "" to go on, or "451 4.7.5 text".
+  std::string Recipient(const RecipientMacros& macros) {
+    std::string given = "R";
+    for (const auto& [name, value] :
+         {std::pair{"i", macros.queue_id},
+          std::pair{"{rcpt_mailer}", macros.mailer},
+          std::pair{"{rcpt_host}", macros.host},
+          std::pair{"{rcpt_addr}", macros.address}}) {
+      given += name + std::string(1, '\0') + std::string(value) + '\0';
+    }
+    Send('D', given);
+    Send('R', std::string("<x@y>") + '\0');
+    const std::string reply = Receive();
+    if (reply == "c") return "";
+    if (reply == "t") return "tempfail";
+    EXPECT_EQ(reply[0], 'y');
+    return reply.substr(1, reply.size() - 2);
+  }
+  void SendRaw(std::string_view octets) {
+    (void)SendText(fd_.get(), octets, -1, Soon());
+  }
+  bool IsClosed() { return Receive() == "closed"; }
+
+ private:
+  static Deadline Soon() { return Deadline::After(std::chrono::seconds(30)); }
+
+  void Send(char command, const std::string& data) {
+    const std::size_t length = data.size() + 1;
+    std::string packet;
+    for (int shift = 24; shift >= 0; shift -= 8) {
+      packet += static_cast<char>(length >> shift);
+    }
+    SendRaw(packet + command + data);
+  }
+  // Of libmilter's pool, which answers when it likes.
+  std::string Receive() {
+    std::string all;
+    for (;;) {
+      if (all.size() >= 4) {
+        std::size_t length = 0;
+        for (std::size_t i = 0; i < 4; ++i) {
+          length = length * 256 + static_cast<unsigned char>(all[i]);
+        }
+        if (all.size() >= 4 + length) return all.substr(4, length);
+      }
+      if (WaitFor(fd_.get(), false, -1, Soon()) != Waited::kReadable) break;
+      const auto received = ReceiveNow(fd_.get(), 65536);
+      if (!received || (received->octets.empty() && !received->would_block)) {
+        break;
+      }
+      all += received->octets;
+    }
+    return "closed";
+  }
+  OwnedFd fd_;
+};
+
+class MilterProgramTest : public SendmailTest {
+ protected:
+  MilterProgramTest() {
+    std::string pattern = testing::TempDir() + "milter-XXXXXX";
+    directory_ = mkdtemp(pattern.data());
+    resolver_.SetMx("village.test", MxHosts({{10, "mx.village.test"}}));
+    resolver_.SetA("mx.village.test", Addresses({"192.0.2.7"}));
+  }
+  ~MilterProgramTest() override {
+    service_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void StartService(CallHandler handler) {
+    Door door;
+    door.name = "sendmail";
+    door.path = directory_ + "/sendmail";
+    auto listener = ListenUnix({door.path, 0600, std::nullopt});
+    ASSERT_TRUE(listener) << listener.error().detail();
+    door.listener = *std::move(listener);
+    door.uids = {getuid()};
+    door.workers = 16;
+    door.queue = 64;
+    door.handler = std::move(handler);
+    std::vector<Door> doors;
+    doors.push_back(std::move(door));
+    service_ =
+        std::make_unique<Service>(std::move(doors), [](std::string_view) {});
+    ASSERT_TRUE(service_->Start());
+  }
+  void StartService() {
+    StartService([this](Call& call) { return door_.Handle(call); });
+  }
+
+  std::unique_ptr<Child> StartMilter() {
+    return std::make_unique<Child>(std::vector<std::string>{
+        POSTERN_MILTER, "--allow-root", "--socket", "local:" + socket(),
+        "--service-socket", directory_ + "/sendmail"});
+  }
+  std::string socket() const { return directory_ + "/milter"; }
+
+  std::string directory_;
+  MilterDoor door_{{gate_, index_, prober_, plans_, sink_, clock_}};
+  std::unique_ptr<Service> service_;
+};
+
+TEST_F(MilterProgramTest, AnswersEachRecipientByItself) {
+  const TestCertificate good = MakeSelfSigned(ForHost("mx1.bank.test"));
+  const TestCertificate other = MakeSelfSigned(ForHost("mx1.bank.test"));
+  ScriptedSmtpServer server(PresentingServer(other));
+  Pinned(good);
+  Route("bank.test fingerprint", {&server});
+  StartService();
+  const auto milter = StartMilter();
+  Mta mta(socket());
+  EXPECT_EQ(mta.Recipient({"esmtp", "village.test.", "u@village.test", "Q1"}),
+            "");
+  EXPECT_THAT(mta.Recipient({"esmtp", "bank.test.", "u@bank.test", "Q1"}),
+              StartsWith("451 4.7.5 pin-mismatch: "));
+  EXPECT_THAT(mta.Recipient({"esmtp", "nowhere.test.", "u@nowhere.test", "Q1"}),
+              StartsWith("550 5.1.2 domain-not-found: "));
+  EXPECT_EQ(mta.Recipient({"local", "", "u", "Q1"}), "");
+  EXPECT_EQ(mta.Recipient({"error", "5.1.1 nobody", "u@bank.test", "Q1"}), "");
+  EXPECT_THAT(mta.Recipient({"smtp", "[relay.test]:25", "u@bank.test", ""}),
+              StartsWith("451 4.7."));
+  EXPECT_EQ(milter->End(), 0);
+}
+
+TEST_F(MilterProgramTest, WithoutTheServiceItIs451AndThenNotAnyMore) {
+  const auto milter = StartMilter();
+  Mta mta(socket());
+  EXPECT_THAT(mta.Recipient({"esmtp", "village.test.", "u@village.test", "Q1"}),
+              StartsWith("451 4.3.0 service-unavailable: "));
+  StartService();
+  EXPECT_EQ(mta.Recipient({"esmtp", "village.test.", "u@village.test", "Q1"}),
+            "");
+}
+
+TEST_F(MilterProgramTest, WhateverTheServiceSaysOnlyPassGoesOn) {
+  StartService([](Call& call) -> Reply {
+    const std::string& domain = *call.request.Find("domain");
+    if (domain == "throws.test") throw std::runtime_error("x");
+    if (domain == "ok.test") return {"ok", "{}"};
+    if (domain == "delivered.test") return {"delivered", "2.0.0 x"};
+    if (domain == "mismatch.test") return {"bounced", "4.7.5 x"};
+    return {"bounced", "5.7.5 pin-mismatch: 100%s"};
+  });
+  const auto milter = StartMilter();
+  Mta mta(socket());
+  for (const char* domain :
+       {"throws.test", "ok.test", "delivered.test", "mismatch.test"}) {
+    SCOPED_TRACE(domain);
+    EXPECT_THAT(mta.Recipient({"esmtp", domain, "", "Q1"}),
+                StartsWith("451 4."));
+  }
+  EXPECT_EQ(mta.Recipient({"esmtp", "bounced.test", "", "Q1"}),
+            "550 5.7.5 pin-mismatch: 100 s");
+}
+
+TEST_F(MilterProgramTest, ManyConnectionsWaitSideBySide) {
+  std::atomic<int> waiting{0};
+  StartService([&](Call&) -> Reply {
+    // All of them are here at the same time, or it never ends.
+    ++waiting;
+    while (waiting < 8) std::this_thread::yield();
+    return {"pass", ""};
+  });
+  const auto milter = StartMilter();
+  std::vector<std::thread> threads;
+  std::atomic<int> went_on{0};
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] {
+      Mta mta(socket());
+      if (mta.Recipient({"esmtp", "a.test", "u@a.test", "Q1"}).empty()) {
+        ++went_on;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(went_on, 8);
+}
+
+TEST_F(MilterProgramTest, StrangeOctetsEndNothing) {
+  StartService();
+  const auto milter = StartMilter();
+  Mta mta(socket());
+  EXPECT_THAT(mta.Recipient({"esmtp", "a\nb.test", "u@a\rb\x01.test", "Q1"}),
+              StartsWith("451 4."));
+  EXPECT_THAT(mta.Recipient({"esmtp", std::string(20'000, 'a'),
+                             "u@" + std::string(20'000, 'a'), "Q1"}),
+              StartsWith("451 4."));
+  EXPECT_THAT(mta.Recipient({"esmtp", "%n%n%s", "%s%n@%n", "%s"}),
+              StartsWith("451 4."));
+  Mta garbage(socket());
+  garbage.SendRaw(std::string("\xff\xff\xff\xffR<x>", 8));
+  EXPECT_TRUE(garbage.IsClosed());
+  Mta empty(socket());
+  empty.SendRaw(std::string("\0\0\0\1R", 5));
+  EXPECT_TRUE(milter->running());
+  EXPECT_EQ(mta.Recipient({"esmtp", "village.test.", "u@village.test", "Q1"}),
+            "");
+}
+
+// A client that is not ours.
+TEST_F(MilterProgramTest, Miltertest) {
+  StartService();
+  const auto milter = StartMilter();
+  std::ofstream(directory_ + "/script.lua") << R"(
+conn = mt.connect("local:)" << socket() << R"(", 100, 0.1)
+if conn == nil then error "no connection" end
+if mt.negotiate(conn, nil, nil, nil) ~= nil then error "negotiate" end
+for _, step in ipairs({SMFIP_NOCONNECT, SMFIP_NOHELO, SMFIP_NOMAIL,
+                       SMFIP_NOBODY, SMFIP_NOHDRS}) do
+  if not mt.test_option(conn, step) then error "a step that is not needed" end
+end
+if mt.test_option(conn, SMFIP_NORCPT) then error "no RCPT" end
+function ask(mailer, host, address, wanted)
+  mt.macro(conn, SMFIC_RCPT, "i", "Q1", "{rcpt_mailer}", mailer,
+           "{rcpt_host}", host, "{rcpt_addr}", address)
+  if mt.rcptto(conn, "<" .. address .. ">") ~= nil then error "rcptto" end
+  if mt.getreply(conn) ~= wanted then
+    error(address .. ": " .. mt.getreply(conn))
+  end
+end
+ask("esmtp", "village.test.", "u@village.test", SMFIR_CONTINUE)
+ask("esmtp", "nowhere.test.", "u@nowhere.test", SMFIR_REPLYCODE)
+ask("local", "", "u", SMFIR_CONTINUE)
+mt.disconnect(conn)
+)";
+  Child client({"miltertest", "-s", directory_ + "/script.lua"});
+  EXPECT_EQ(client.Wait(), 0);
+}
+
+}  // namespace
+}  // namespace postern
