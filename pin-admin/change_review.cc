@@ -14,8 +14,7 @@ namespace {
 
 using Weight = TableComplaint::Weight;
 
-const PolicyRow* RowOf(const std::vector<PolicyRow>& rows,
-                       const PolicyKey& key) {
+const PolicyRow* RowOf(std::span<const PolicyRow> rows, const PolicyKey& key) {
   const auto found =
       std::find_if(rows.begin(), rows.end(),
                    [&key](const PolicyRow& row) { return row.key == key; });
@@ -43,11 +42,74 @@ std::optional<ExitStatus> NeedsTerminal(Context& context,
       "then say --yes");
 }
 
+namespace {
+
+// The keys whose lines hold where `key` has none, the nearest first.
+std::vector<PolicyKey> KeysAbove(const PolicyKey& key) {
+  std::vector<PolicyKey> above;
+  if (key.kind() == PolicyKey::Kind::kNextHop ||
+      key.kind() == PolicyKey::Kind::kDefault) {
+    return above;
+  }
+  const bool parent = key.kind() == PolicyKey::Kind::kParent;
+  std::string_view name = key.str();
+  if (parent) name.remove_prefix(1);
+  for (std::size_t dot = name.find('.'); dot != name.npos;
+       dot = name.find('.')) {
+    name.remove_prefix(dot + 1);
+    if (const auto next = PolicyKey::Parse("." + std::string(name))) {
+      above.push_back(*next);
+    }
+  }
+  above.push_back(PolicyKey::Default());
+  return above;
+}
+
+// The line of `key` once `changes` are made.
+std::optional<PolicyLine> LineAfter(AuthorStore& store, const PolicyKey& key,
+                                    std::span<const Change> changes) {
+  for (const Change& change : changes) {
+    if (const auto* set = std::get_if<SetLine>(&change);
+        set != nullptr && set->line.key == key) {
+      return set->line;
+    }
+    if (const auto* gone = std::get_if<RemoveLine>(&change);
+        gone != nullptr && gone->key == key) {
+      return std::nullopt;
+    }
+  }
+  const auto row = store.Find(key);
+  return row && *row ? (*row)->line : std::nullopt;
+}
+
+void WarnOfRemoved(Context& context, AuthorStore& store, const PolicyLine& line,
+                   std::span<const Change> changes) {
+  for (const PolicyKey& key : KeysAbove(line.key)) {
+    const auto beneath = LineAfter(store, key, changes);
+    if (!beneath) continue;
+    if (const auto loss = WouldWeaken(line, *beneath)) {
+      context.out.Warn("weaker than before for " + line.key.str() +
+                       ", for which the line of " + key.str() +
+                       " holds then: " + *loss);
+    }
+    return;
+  }
+}
+
+}  // namespace
+
 void WarnOfWeaker(Context& context, AuthorStore& store,
-                  const std::vector<PolicyRow>& rows,
-                  const std::vector<Change>& changes) {
+                  std::span<const PolicyRow> rows,
+                  std::span<const Change> changes) {
   AuthorAsPolicyStore lookup(store);
   for (const Change& change : changes) {
+    if (const auto* gone = std::get_if<RemoveLine>(&change)) {
+      const PolicyRow* row = RowOf(rows, gone->key);
+      if (row != nullptr && row->line) {
+        WarnOfRemoved(context, store, *row->line, changes);
+      }
+      continue;
+    }
     const SetLine* set = std::get_if<SetLine>(&change);
     if (set == nullptr) continue;
     const PolicyKey& key = set->line.key;

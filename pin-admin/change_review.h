@@ -20,11 +20,12 @@ namespace postern {
 std::optional<ExitStatus> NeedsTerminal(Context& context,
                                         const std::string& path);
 
-// Warns of each line that asks less than the one it replaces, and of each new
-// one that asks less than what holds for its domain now.
+// Warns of each line that asks less than the one it replaces, of each new one
+// that asks less than what holds for its domain now, and of each removed one
+// that asked more than what holds then. `rows`: those of the changed keys.
 void WarnOfWeaker(Context& context, AuthorStore& store,
-                  const std::vector<PolicyRow>& rows,
-                  const std::vector<Change>& changes);
+                  std::span<const PolicyRow> rows,
+                  std::span<const Change> changes);
 
 // Warns of each line under which mail will wait whatever the server does, and
 // only of what changes: a line that waits already is no news of this file's.

@@ -270,13 +270,19 @@ ExitStatus RunCheck(Context& context) {
       context.settings, context.clock,
       context.args.Has("here") ? AskWhom::kOnlyHere : AskWhom::kServiceFirst);
   ProbeAll(context, options, inquiry, agenda->destinations);
+  const std::string why = inquiry.why_local();
+  // What holds is computed here all the same, but who sends mail has nobody to
+  // ask, and a monitor has to say so.
+  if (!why.empty() && context.args.Has("nagios") && !context.args.Has("here")) {
+    agenda->general.push_back({Remark::Weight::kNo, "service-silent",
+                               "the service doesn't answer: " + why});
+  }
   ExitStatus status = StatusOf(agenda->general);
   Json list = Json::MakeArray();
   for (const Checked& checked : agenda->destinations) {
     status = Gravest(status, StatusOf(checked.remarks));
     list.Add(ToJson(checked));
   }
-  const std::string why = inquiry.why_local();
   out.doc().Set("answered_by", why.empty() ? "service" : "pin-admin");
   out.doc().Set("destinations", std::move(list));
   out.doc().Set("store", ToJson(agenda->general));

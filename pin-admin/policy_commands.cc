@@ -5,6 +5,7 @@
 
 #include "core/names/domain.h"
 #include "core/policy/strength.h"
+#include "pin-admin/change_review.h"
 #include "pin-admin/command.h"
 #include "pin-admin/line_prospects.h"
 #include "pin-admin/policy_file.h"
@@ -33,8 +34,9 @@ ExitStatus RunSet(Context& context) {
                (line->until ? ", until " + FormatTime(*line->until) : ""));
     }
   }
-  const ExitStatus waits = WarnOfWaiting(out, *line, context.settings);
   const std::array<Change, 1> changes{SetLine{*line}};
+  if (!had) WarnOfWeaker(context, **store, {}, changes);
+  const ExitStatus waits = WarnOfWaiting(out, *line, context.settings);
   const ExitStatus status = CommitChanges(context, **store, changes);
   const bool pinned = before->has_value() && !(*before)->pins.empty();
   if (status == ExitStatus::kGood && line->level == Level::kFingerprint &&
@@ -73,6 +75,7 @@ ExitStatus RunRemove(Context& context) {
     changes.emplace_back(EndException{*key});
   } else {
     changes.emplace_back(RemoveLine{*key});
+    WarnOfWeaker(context, **store, {&**row, 1}, changes);
   }
   const ExitStatus status = CommitChanges(context, **store, changes);
   if (status == ExitStatus::kGood && line && !exception_only &&

@@ -1,4 +1,7 @@
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
 
 #include "core/sasl/credentials_file.h"
 #include "pin-admin/doctor/own_setup.h"
@@ -7,6 +10,44 @@ namespace postern {
 namespace {
 
 using Weight = Remark::Weight;
+
+Diagnosis Unusable(const std::string& path, const Settings& settings,
+                   const Error& error) {
+  struct stat file {};
+  if (stat(path.c_str(), &file) != 0) {
+    const int reason = errno;
+    if (reason == EACCES) {
+      return CouldNotFindOut("credentials-unusable", path, error,
+                             "without them mail to next hops in brackets "
+                             "would be deferred",
+                             "run it as root");
+    }
+    return {Weight::kNo,
+            "credentials-unusable",
+            path,
+            error.detail(),
+            "mail to next hops in brackets is deferred: nobody can say which "
+            "of them wants a login",
+            "restore it, or take 'credentials' out of postern.conf"};
+  }
+  const bool guarded = (file.st_mode & 0077) == 0;
+  if (geteuid() != 0 && guarded && file.st_uid != geteuid()) {
+    return CouldNotFindOut("credentials-unusable", path, error,
+                           "without them mail to next hops in brackets would "
+                           "be deferred",
+                           "run it as root");
+  }
+  return {Weight::kNo,
+          "credentials-unusable",
+          path,
+          error.detail(),
+          "mail to next hops in brackets is deferred: nobody can say which of "
+          "them wants a login",
+          guarded && error.detail().find("line ") != std::string::npos
+              ? "mend that line; each is '[host]:port user secret'"
+              : "chown " + settings.user + ":" + settings.group + " " + path +
+                    " && chmod 600 " + path};
+}
 
 }  // namespace
 
@@ -18,13 +59,7 @@ std::vector<Diagnosis> InspectCredentials(const Settings& settings,
   if (!user) return {};  // InspectRights() tells it
   struct stat file {};
   const auto read = ReadCredentials(path, *user, file);
-  if (!read) {
-    return {{Weight::kNo, "credentials-unusable", path, read.error().detail(),
-             "mail to next hops in brackets is deferred: nobody can say which "
-             "of them wants a login",
-             "chown " + settings.user + ":" + settings.group + " " + path +
-                 " && chmod 600 " + path}};
-  }
+  if (!read) return {Unusable(path, settings, read.error())};
   std::vector<Diagnosis> found;
   for (const auto& [hop, credentials] : *read) {
     if (policy.proven_hops.contains(hop)) continue;

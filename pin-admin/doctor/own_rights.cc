@@ -26,6 +26,13 @@ std::string DirectoryOf(const std::string& path) {
   return slash == std::string::npos || slash == 0 ? "/" : path.substr(0, slash);
 }
 
+// The unit that listens at a door.
+std::string UnitOf(const std::string& door) {
+  if (door == "pipe" || door == "query") return "postern.socket";
+  if (door.starts_with("sendmail")) return "postern-sendmail.socket";
+  return "postern-" + door + ".socket";
+}
+
 class Rights {
  public:
   explicit Rights(const Settings& settings) : settings_(settings) {}
@@ -97,7 +104,10 @@ class Rights {
       const auto file = Look("store-rights", path, "there is no policy to keep",
                              "pin-admin init");
       if (!file) return;
-      if (file->st_uid == root_ && (file->st_mode & 0077) == 0) continue;
+      if ((file->st_uid == root_ || file->st_uid == 0) &&
+          (file->st_mode & 0077) == 0) {
+        continue;
+      }
       Tell(Weight::kNo, "store-rights", path,
            "belongs to uid " + std::to_string(file->st_uid) + ", mode " +
                Octal(file->st_mode),
@@ -178,10 +188,10 @@ class Rights {
            stat(DirectoryOf(door.path).c_str(), &place) != 0)) {
         continue;
       }
-      const auto file =
-          Look("socket-missing", door.path,
-               "nobody can reach the service at this door: mail is deferred",
-               "systemctl enable --now postern.socket postern.service");
+      const auto file = Look(
+          "socket-missing", door.path,
+          "nobody can reach the service at this door: mail is deferred",
+          "systemctl enable --now " + UnitOf(door.name) + " postern.service");
       if (!file) continue;
       const bool open = S_ISSOCK(file->st_mode) && (file->st_mode & 0006) == 6;
       if (!open && door.name != "lmtp") {
@@ -190,8 +200,8 @@ class Rights {
                                      : "is no socket",
              "its users can't connect; who is answered is decided by " +
                  door.name + "-users, not by the mode",
-             "postern.socket: SocketMode=0666\nsystemctl restart "
-             "postern.socket");
+             UnitOf(door.name) + ": SocketMode=0666\nsystemctl restart " +
+                 UnitOf(door.name));
       }
       const std::string directory = DirectoryOf(door.path);
       struct stat above {};
