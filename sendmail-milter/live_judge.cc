@@ -62,6 +62,18 @@ LiveJudge::Judged Refused(std::shared_ptr<const Plan> plan,
   return judged;
 }
 
+// Where Sendmail says more than that there is no TLS.
+std::optional<Error> WhyNoTls(const MapQuestion& question) {
+  if (question.verify == "SOFTWARE") {
+    return Error{Reason::kTlsHandshakeFailed, "Sendmail's handshake failed"};
+  }
+  if (question.verify == "TEMP" || question.verify == "PROTOCOL") {
+    return Error{Reason::kStarttlsRefused,
+                 "Sendmail was refused TLS (" + question.verify + ")"};
+  }
+  return std::nullopt;
+}
+
 bool IsAt(const HostPlan& host, const IpAddress& address) {
   return std::find(host.facts.ips.begin(), host.facts.ips.end(), address) !=
          host.facts.ips.end();
@@ -185,6 +197,11 @@ std::optional<LiveJudge::Judged> LiveJudge::Judge(
       if (!searched) return refuse(searched.error());
       seen = *std::move(searched);
     }
+  }
+  const bool wants_tls =
+      host.tls == TlsUse::kRequired || !host.verifiers.empty();
+  if (!question.encrypted && wants_tls && !host.refused) {
+    if (const auto why = WhyNoTls(question)) return refuse(*why);
   }
   if (!seen) {
     // What is only noted has nothing to look at, and neither has what stands

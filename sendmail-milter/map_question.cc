@@ -109,6 +109,7 @@ Result<MapQuestion> ParseMapQuestion(std::string_view key) {
     return Invalid("not what is said of TLS: " + Quoted(key));
   }
   MapQuestion question{asks, *std::move(destination), *server, *address};
+  question.verify = f[3];
   question.protocol = f[4];
   question.encrypted = !f[4].empty() && (f[3] == "OK" || f[3] == "FAIL");
   question.leaf_sha256 = ParseFingerprint(f[6]).value_or("");

@@ -26,6 +26,7 @@ struct MapQuestion {
   // A version, and a handshake that went well: one alone is left over from
   // another connection.
   bool encrypted = false;
+  std::string verify{};       // "OK", "NONE", "SOFTWARE"
   std::string protocol{};     // "TLSv1.3"; what is told, encrypted or not
   std::string cipher{};       // OpenSSL's name; empty: not told
   std::string leaf_sha256{};  // 32 octets; empty: not told

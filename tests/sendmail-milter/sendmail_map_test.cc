@@ -144,8 +144,9 @@ TEST_F(SendmailMapTest, RefusesEveryOtherStateOfTheConnection) {
   } cases[] = {
       {"no TLS", &Live::version, "", "4:starttls-not-supported"},
       {"verify NONE", &Live::verify, "NONE", "4:starttls-not-supported"},
-      {"verify SOFTWARE", &Live::verify, "SOFTWARE",
-       "4:starttls-not-supported"},
+      {"verify SOFTWARE", &Live::verify, "SOFTWARE", "tls-handshake-failed"},
+      {"verify TEMP", &Live::verify, "TEMP", "starttls-refused"},
+      {"verify CLEAR", &Live::verify, "CLEAR", "4:starttls-not-supported"},
       {"an old version", &Live::version, "TLSv1.1", "5:tls-handshake-failed"},
       {"a version of nobody", &Live::version, "SSLv9", "tls-handshake-failed"},
       {"no digest", &Live::leaf, "", "5:certificate-missing"},
