@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import (accounts, adapters, clean_root, exim_traps, faults, judge, kills, local_mail, logins,
-               logs, messages, pins, policy_hosts, report, reuse, second_opinion, several, space,
-               stops)
+               logs, messages, pins, policy_hosts, report, reuse, second_opinion, sendmail_traps, several,
+               space, stops)
 from . import scenarios as scenario_file
 from .product import Admin, Service, Syslog, install, install_packages, settings
 from .world import World
@@ -75,6 +75,8 @@ class Lab:
         self.admin.must("init")
         self._write_policy()
         self.service.start()
+        if self.family == "sendmail":
+            self.world.sender.start_late()
 
     def fill(self, text: str, scenario) -> str:
         return scenario_file.fill(text, scenario).replace(
@@ -205,8 +207,8 @@ def prepare(chosen: argparse.Namespace):
 def show_list(adapter: str) -> int:
     for scenario in scenario_file.load():
         print(f"{scenario.id:8} {scenario.title:55} {scenario.domain}")
-    if adapters.family(adapter) == "exim":
-        for trap in exim_traps.ALL if adapter == "exim" else []:
+    if adapters.family(adapter) in ("exim", "sendmail"):
+        for trap in traps_of(adapter):
             print(f"{trap.id:8} {trap.title}")
         return 0
     for thing in faults.of(adapter) + PLAYS:
@@ -217,6 +219,13 @@ def show_list(adapter: str) -> int:
     return 0
 
 
+def traps_of(adapter: str) -> list:
+    """Told by a module of the mail server's own."""
+    if adapters.family(adapter) == "sendmail":
+        return sendmail_traps.ALL
+    return exim_traps.ALL if adapter == "exim" else []
+
+
 def main(chosen: argparse.Namespace) -> int:
     begun = time.monotonic()
     lab = Lab(chosen.adapter, chosen.bin_dir, chosen.packages)
@@ -224,11 +233,10 @@ def main(chosen: argparse.Namespace) -> int:
     wanted = scenario_file.select(
         [s for s in lab.world.scenarios
          if s.row not in APART and s.id not in played and lab.world.sender.can(s)], chosen.only)
-    is_exim = lab.family == "exim"
-    broken = [] if is_exim else scenario_file.select(faults.of(chosen.adapter), chosen.only)
-    plays = [] if is_exim else scenario_file.select(PLAYS, chosen.only)
-    traps = (scenario_file.select(exim_traps.ALL, chosen.only)
-             if chosen.adapter == "exim" else [])
+    is_alone = lab.family in ("exim", "sendmail")
+    broken = [] if is_alone else scenario_file.select(faults.of(chosen.adapter), chosen.only)
+    plays = [] if is_alone else scenario_file.select(PLAYS, chosen.only)
+    traps = scenario_file.select(traps_of(chosen.adapter), chosen.only)
     ids = {s.id for s in wanted}
     lab.selected = ids.__contains__
     mixed = (not chosen.only or "22" in chosen.only) and lab.family == "postfix"
@@ -254,7 +262,7 @@ def main(chosen: argparse.Namespace) -> int:
             second_opinion.run(lab, wanted, tally)
         # The library knows one socket, so what is done to it is done one by one.
         for trap in traps:
-            found, last = exim_traps.run(lab, trap)
+            found, last = trap.run(lab)
             tally.add(f"{trap.id:7} {trap.title}", "\n".join(found), last)
         if endings:
             report.note("row 23: kills at system calls, then 'postfix stop'")

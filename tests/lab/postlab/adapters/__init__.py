@@ -6,7 +6,7 @@ became of it, and retries what it holds. See PostfixPipe for the methods.
 
 
 def names() -> list[str]:
-    return ["postfix-pipe", "postfix-lmtp", "exim", "exim-light"]
+    return ["postfix-pipe", "postfix-lmtp", "exim", "exim-light", "sendmail", "sendmail-strict"]
 
 
 def family(name: str) -> str:
@@ -28,4 +28,10 @@ def make(name: str):
     if name == "exim-light":
         from .exim import EximLight  # pylint: disable=C0415
         return EximLight
+    if name == "sendmail":
+        from .sendmail import Sendmail  # pylint: disable=C0415
+        return Sendmail
+    if name == "sendmail-strict":
+        from .sendmail import SendmailStrict  # pylint: disable=C0415
+        return SendmailStrict
     raise ValueError(f"no adapter {name}; there are: {', '.join(names())}")
