@@ -310,9 +310,10 @@ def check_sender(lab: Lab, tally: report.Tally) -> None:
     missing = [line for line in lab.world.sender.advised() if line not in printed]
     tally.check("'pin-admin config' prints the lines that the lab uses",
                 not missing, f"missing: {missing}\n{printed}")
-    if lab.family == "exim":
+    if lab.family in ("exim", "sendmail"):
         said = lab.world.sender.doctor(lab.admin)
-        tally.check("'pin-admin doctor' finds nothing wrong with Exim", not said, "\n".join(said))
+        tally.check("'pin-admin doctor' finds nothing wrong with the MTA", not said,
+                    "\n".join(said))
     alive = lab.service.process.poll() is None
     tally.check("posternd still runs, and ends cleanly when told to",
                 alive and lab.service.stop() == 0,

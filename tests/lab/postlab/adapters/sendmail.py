@@ -119,6 +119,14 @@ class Sendmail:
                 if "sendmail[" in line and "SYSERR" in line
                 and not any(words in line for words in EXPECTED)]
 
+    def doctor(self, admin) -> list[str]:
+        """What doctor has to say of Sendmail; every watched destination is routed for it."""
+        done = admin.run("doctor", "--sendmail-config", str(self.sendmail.config), "--no-dns",
+                         "--json")
+        found = json.loads(done.stdout)["findings"]
+        return [f"{f['code']} {f['subject']}: {f['what']}" for f in found
+                if f["code"].startswith("sendmail-") and f["code"] != "sendmail-routes-unasked"]
+
     def printed(self, _admin) -> str:
         return ""
 
