@@ -1,6 +1,7 @@
 """A private Sendmail: its directories, configuration, daemon and log. Knows nothing of us."""
 
 import re
+import socket
 import subprocess
 from pathlib import Path
 
@@ -41,7 +42,7 @@ FEATURE(`accept_unqualified_senders')dnl
 FEATURE(`nocanonify')dnl
 FEATURE(`no_default_msa')dnl
 FEATURE(`mailertable', `hash -o {directory}/mailertable')dnl
-DAEMON_OPTIONS(`Name=queue, Addr=127.0.0.1, Port={port}, InputMailFilters=')dnl
+DAEMON_OPTIONS(`Name=queue, Addr=127.0.0.1, Port={port}, Listen=512, InputMailFilters=')dnl
 DAEMON_OPTIONS(`Name=filtered, Addr=127.0.0.1, Port={filtered}')dnl
 {options}"""
 MAILER = ("M{name}, P=[IPC], F=mDFMuXa, S=EnvFromSMTP/HdrFromSMTP, R=EnvToSMTP, E=\\r\\n, L=990,\n"
@@ -90,8 +91,15 @@ class Sendmail:
         errors = open(self.directory / "sendmail.err", "ab")  # pylint: disable=R1732
         self.process = subprocess.Popen([PROGRAM, "-C", str(self.config), "-bD", "-odb"],
                                         stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
-        logs.until(lambda: any("starting daemon" in line for line in self.log.lines()), 20,
-                   "Sendmail's daemon starts")
+        logs.until(self._listens, 20, "Sendmail's daemon starts")
+
+    def _listens(self) -> bool:
+        try:
+            for port in (self.port, self.filtered):
+                socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        except OSError:
+            return False
+        return True
 
     def stop(self) -> None:
         self.process.terminate()

@@ -15,7 +15,8 @@ from ..smtp_submit import Submitter
 PORT, FILTERED = 2528, 2529
 MILTER = Path("/run/lab/milter/socket")
 # Row 21g, its bounce, and what the traps put in the map's place.
-EXPECTED = ("points back to mta.sender.test", "savemail: cannot save", "socket_map_lookup(postern)")
+EXPECTED = ("points back to mta.sender.test", "savemail: cannot save",
+            "socket_map_lookup(postern)", 'socket map "postern"')
 _HOP = re.compile(r"^(?P<host>\[.*\]|[^:\[\]]+)(?::(?P<port>\d+))?$")
 
 
