@@ -1,9 +1,11 @@
 // pin-admin/config_commands.cc
 //
-// config postfix, config exim: what to paste into the mail server, with the
-// reason for each line. What stands here was proven on the real programs.
+// config postfix, config exim, config sendmail: what to paste into the mail
+// server, with the reason for each line. What stands here was proven on the
+// real programs.
 #include "core/clock/budgets.h"
 #include "pin-admin/command.h"
+#include "pin-admin/config_sendmail.h"
 #include "pin-admin/exim_lines.h"
 #include "pin-admin/postfix_lmtp_lines.h"
 
@@ -202,6 +204,21 @@ std::vector<Command> ConfigCommands() {
                   "protocols= is looked at after the handshake, too"}},
         "pin-admin config exim"},
        RunExim},
+      {{"config sendmail",
+        "print what to paste into Sendmail, and why",
+        "Changes nothing.",
+        {},
+        {{.name = "milter",
+          .value = "SPEC",
+          .help = "where postern-milter listens (its --socket)",
+          .standard = "local:/run/postern-milter/socket"},
+         {.name = "strict",
+          .value = "",
+          .help = "destinations at authenticating levels by mailers of their "
+                  "own, with their lines of the mailertable"}},
+        "pin-admin config sendmail\n"
+        "pin-admin config sendmail --strict"},
+       RunConfigSendmail},
   };
 }
 

@@ -71,4 +71,13 @@ struct EximFiles {
 std::unique_ptr<MtaInspection> InspectExim(ProgramRunner& programs,
                                            const EximFiles& place);
 
+// Which Sendmail, and its sendmail.cf.
+struct SendmailFiles {
+  std::string program, config;
+};
+// `socket`: that of Sendmail's map (door-sendmail-map).
+std::unique_ptr<MtaInspection> InspectSendmail(ProgramRunner& programs,
+                                               const SendmailFiles& place,
+                                               const std::string& socket);
+
 }  // namespace postern

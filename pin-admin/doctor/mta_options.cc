@@ -21,6 +21,10 @@ std::vector<OptionSpec> MtaOptions() {
        "/usr/sbin/exim4"},
       {"exim-config", 0, "FILE",
        "Exim's configuration: look at Exim, not at Postfix"},
+      {"sendmail-program", 0, "PATH", "where Sendmail is",
+       "/usr/sbin/sendmail-mta"},
+      {"sendmail-config", 0, "FILE",
+       "a sendmail.cf: look at Sendmail, not at Postfix"},
       {"no-mta", 0, "", "leave the mail server out"},
       {"known",
        'k',
@@ -35,6 +39,12 @@ std::vector<std::unique_ptr<MtaInspection>> InspectMtas(
     ProgramRunner& programs) {
   std::vector<std::unique_ptr<MtaInspection>> mtas;
   if (args.Has("no-mta")) return mtas;
+  if (const std::string cf = args.Get("sendmail-config"); !cf.empty()) {
+    const DoorSettings* door = settings.door("sendmail-map");
+    mtas.push_back(InspectSendmail(programs, {args.Get("sendmail-program"), cf},
+                                   door != nullptr ? door->path : ""));
+    return mtas;
+  }
   std::vector<std::string> directories = args.All("postfix-config");
   const EximFiles exim{args.Get("exim-program"), args.Get("exim-config")};
   std::error_code ignored;

@@ -14,7 +14,7 @@
 
 namespace postern {
 
-// --postfix-config, --postfix-programs, --no-mta, --known
+// --postfix-config, --postfix-programs, --sendmail-config, --no-mta, --known
 std::vector<OptionSpec> MtaOptions();
 
 // One for each instance that was named, else for Postfix's own place

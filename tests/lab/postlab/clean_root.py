@@ -29,9 +29,10 @@ class CleanRootError(RuntimeError):
 
 def debs(directory: Path) -> list[Path]:
     """Our packages in that directory, in an order in which they can be installed."""
-    # Exim and the Postfix of that Debian can't both be installed.
+    # Exim or Sendmail and the Postfix of that Debian can't both be installed.
     found = sorted((p for p in directory.glob("postern*.deb")
-                    if "-dbgsym_" not in p.name and not p.name.startswith("postern-exim_")),
+                    if "-dbgsym_" not in p.name
+                    and not p.name.startswith(("postern-exim_", "postern-sendmail_"))),
                    key=lambda p: p.name.split("_")[0])
     if not found:
         raise CleanRootError(f"{directory}: no packages; scripts/package makes them")

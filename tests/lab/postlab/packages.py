@@ -22,6 +22,10 @@ UNPACKED = {
     "exim4-daemon-heavy": {"usr/sbin/exim4": "usr/sbin/exim4-heavy"},
     "exim4-daemon-light": {"usr/sbin/exim4": "usr/sbin/exim4-light"},
     "exim4-base": {"usr/sbin/exim_dumpdb": "usr/sbin/exim_dumpdb"},
+    "sendmail-bin": {"usr/libexec/sendmail/sendmail": "usr/sbin/sendmail-mta",
+                     "usr/libexec/sendmail/makemap": "usr/sbin/sendmail-makemap"},
+    "sendmail-cf": {"usr/share/sendmail/cf": "usr/share/sendmail/cf"},
+    "libwrap0": None,
     "libmariadb3": None, "libidn12": None, "libspf2-2": None,
 }
 
@@ -63,6 +67,9 @@ def _unpack(package: str, pieces, root: Path) -> None:
             shutil.copytree(tree / "usr", root / "usr", symlinks=True, dirs_exist_ok=True)
         for source, target in (pieces or {}).items():
             (root / target).parent.mkdir(parents=True, exist_ok=True)
+            if (tree / source).is_dir():
+                shutil.copytree(tree / source, root / target, symlinks=True, dirs_exist_ok=True)
+                continue
             shutil.copy2(tree / source, root / target)
             (root / target).chmod((tree / source).stat().st_mode & 0o7777)
     (root / f".{package}").touch()

@@ -17,8 +17,9 @@ PROGRAMS = {
     "postern-transport": "postfix-transport/postern-transport",
     "pin-admin": "pin-admin/pin-admin",
 }
-# Needed by Exim's adapter alone.
-LIBRARIES = {"postern-exim.so": "exim-dlfunc/postern-exim.so"}
+# Needed by one adapter alone.
+LIBRARIES = {"postern-exim.so": "exim-dlfunc/postern-exim.so",
+             "postern-milter": "sendmail-milter/postern-milter"}
 INSTALLED = {
     "posternd": "/usr/sbin/posternd",
     "postern-transport": "/usr/libexec/postern/postern-transport",
@@ -71,6 +72,7 @@ def install(build: Path, into: Path) -> Programs:
         (into / name).chmod(0o755)
     for name, place in LIBRARIES.items():
         if (build / place).exists():
+            paths[name] = into / name
             shutil.copy(build / place, into / name)
     return Programs(paths)
 
@@ -122,7 +124,8 @@ class Service:
             "door-lmtp": self.sockets / "lmtp", "lmtp-users": "postfix",
         } | settings
         self.doors = {"pipe": self.sockets / "pipe", "lmtp": Path(lines["door-lmtp"]),
-                      "exim": self.sockets / "exim"}
+                      "exim": self.sockets / "exim", "sendmail": self.sockets / "sendmail",
+                      "sendmail-map": self.sockets / "sendmail-map"}
         self.config.write_text("".join(
             f"{key} = {value}\n" for key, values in lines.items()
             for value in (values if isinstance(values, list) else [values])),

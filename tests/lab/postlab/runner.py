@@ -11,9 +11,9 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import (accounts, adapters, clean_root, exim_source, exim_traps, faults, judge, kills, local_mail, logins,
-               logs, messages, pins, policy_hosts, report, reuse, second_opinion, several, space,
-               stops)
+from . import (accounts, adapters, clean_root, exim_source, exim_traps, faults, judge, kills, local_mail,
+               logins, logs, messages, pins, policy_hosts, report, reuse, second_opinion,
+               sendmail_traps, several, space, stops)
 from . import scenarios as scenario_file
 from .product import Admin, Service, Syslog, install, install_packages, settings
 from .world import World
@@ -75,6 +75,8 @@ class Lab:
         self.admin.must("init")
         self._write_policy()
         self.service.start()
+        if self.family == "sendmail":
+            self.world.sender.start_late()
 
     def fill(self, text: str, scenario) -> str:
         return scenario_file.fill(text, scenario).replace(
@@ -208,8 +210,8 @@ def prepare(chosen: argparse.Namespace):
 def show_list(adapter: str) -> int:
     for scenario in scenario_file.load():
         print(f"{scenario.id:8} {scenario.title:55} {scenario.domain}")
-    if adapters.family(adapter) == "exim":
-        for trap in exim_traps.ALL if adapter != "exim-light" else []:
+    if adapters.family(adapter) in ("exim", "sendmail"):
+        for trap in traps_of(adapter):
             print(f"{trap.id:8} {trap.title}")
         return 0
     for thing in faults.of(adapter) + PLAYS:
@@ -220,6 +222,13 @@ def show_list(adapter: str) -> int:
     return 0
 
 
+def traps_of(adapter: str) -> list:
+    """Told by a module of the mail server's own."""
+    if adapters.family(adapter) == "sendmail":
+        return sendmail_traps.ALL
+    return exim_traps.ALL if adapter in ("exim", "exim-openssl") else []
+
+
 def main(chosen: argparse.Namespace) -> int:
     begun = time.monotonic()
     lab = Lab(chosen.adapter, chosen.bin_dir, chosen.packages)
@@ -227,11 +236,10 @@ def main(chosen: argparse.Namespace) -> int:
     wanted = scenario_file.select(
         [s for s in lab.world.scenarios
          if s.row not in APART and s.id not in played and lab.world.sender.can(s)], chosen.only)
-    is_exim = lab.family == "exim"
-    broken = [] if is_exim else scenario_file.select(faults.of(chosen.adapter), chosen.only)
-    plays = [] if is_exim else scenario_file.select(PLAYS, chosen.only)
-    traps = (scenario_file.select(exim_traps.ALL, chosen.only)
-             if chosen.adapter in ("exim", "exim-openssl") else [])
+    is_alone = lab.family in ("exim", "sendmail")
+    broken = [] if is_alone else scenario_file.select(faults.of(chosen.adapter), chosen.only)
+    plays = [] if is_alone else scenario_file.select(PLAYS, chosen.only)
+    traps = scenario_file.select(traps_of(chosen.adapter), chosen.only)
     ids = {s.id for s in wanted}
     lab.selected = ids.__contains__
     mixed = (not chosen.only or "22" in chosen.only) and lab.family == "postfix"
@@ -257,7 +265,7 @@ def main(chosen: argparse.Namespace) -> int:
             second_opinion.run(lab, wanted, tally)
         # The library knows one socket, so what is done to it is done one by one.
         for trap in traps:
-            found, last = exim_traps.run(lab, trap)
+            found, last = trap.run(lab)
             tally.add(f"{trap.id:7} {trap.title}", "\n".join(found), last)
         if endings:
             report.note("row 23: kills at system calls, then 'postfix stop'")
@@ -305,9 +313,10 @@ def check_sender(lab: Lab, tally: report.Tally) -> None:
     missing = [line for line in lab.world.sender.advised() if line not in printed]
     tally.check("'pin-admin config' prints the lines that the lab uses",
                 not missing, f"missing: {missing}\n{printed}")
-    if lab.family == "exim":
+    if lab.family in ("exim", "sendmail"):
         said = lab.world.sender.doctor(lab.admin)
-        tally.check("'pin-admin doctor' finds nothing wrong with Exim", not said, "\n".join(said))
+        tally.check("'pin-admin doctor' finds nothing wrong with the MTA", not said,
+                    "\n".join(said))
     alive = lab.service.process.poll() is None
     tally.check("posternd still runs, and ends cleanly when told to",
                 alive and lab.service.stop() == 0,

@@ -6,7 +6,8 @@ became of it, and retries what it holds. See PostfixPipe for the methods.
 
 
 def names() -> list[str]:
-    return ["postfix-pipe", "postfix-lmtp", "exim", "exim-light", "exim-openssl"]
+    return ["postfix-pipe", "postfix-lmtp", "exim", "exim-light", "exim-openssl", "sendmail",
+            "sendmail-strict"]
 
 
 def family(name: str) -> str:
@@ -31,4 +32,10 @@ def make(name: str):
     if name == "exim-openssl":
         from .exim import EximOpenssl  # pylint: disable=C0415
         return EximOpenssl
+    if name == "sendmail":
+        from .sendmail import Sendmail  # pylint: disable=C0415
+        return Sendmail
+    if name == "sendmail-strict":
+        from .sendmail import SendmailStrict  # pylint: disable=C0415
+        return SendmailStrict
     raise ValueError(f"no adapter {name}; there are: {', '.join(names())}")

@@ -55,6 +55,10 @@ class Exim:
         # Row 28: Exim's own connections do not log in.
         return scenario.row != 28 and not is_absent(scenario, "exim")
 
+    def ahead_of_verdict(self, _domain: str) -> tuple:
+        """What a host may see that is then refused; nothing of the envelope."""
+        return ()
+
     def start(self) -> None:
         if not self.library.exists():
             raise RuntimeError(f"{self.library} does not exist: build the target postern_exim")

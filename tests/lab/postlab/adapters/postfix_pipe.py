@@ -81,6 +81,10 @@ class PostfixPipe:
         """Another one, for one recipient; before start()."""
         self.transports.append(transport)
 
+    def ahead_of_verdict(self, _domain: str) -> tuple:
+        """What a host may see that is then refused; nothing of the envelope."""
+        return ()
+
     def start(self) -> None:
         table = self.postfix.directory / "transport"
         table.write_text(

@@ -1,0 +1,110 @@
+// pin-admin/doctor/sendmail_inspection.cc
+//
+// Sendmail behind MtaInspection: its sendmail.cf, and what `sendmail -bv` says
+// of where mail goes.
+#include <optional>
+#include <utility>
+
+#include "pin-admin/doctor/mta_inspection.h"
+#include "pin-admin/doctor/sendmail_config.h"
+#include "pin-admin/read_file.h"
+
+namespace postern {
+namespace {
+
+using Weight = Remark::Weight;
+
+// More lines than this are not asked about one by one.
+constexpr std::size_t kMostRoutes = 200;
+
+class SendmailInspection final : public MtaInspection {
+ public:
+  SendmailInspection(ProgramRunner& programs, SendmailFiles place,
+                     std::string socket)
+      : programs_(programs),
+        place_(std::move(place)),
+        socket_(std::move(socket)),
+        text_(ReadInputFile(place_.config)) {
+    if (text_) config_ = ParseSendmailConfig(*text_);
+  }
+
+  std::vector<Diagnosis> Setup() override {
+    if (!text_) {
+      return {CouldNotFindOut("sendmail-unreadable", place_.config,
+                              text_.error(),
+                              "nobody can say whether its mail is judged",
+                              "--sendmail-config names another file")};
+    }
+    return InspectSendmailConfig(config_, socket_, place_.config);
+  }
+
+  std::vector<Diagnosis> Bypasses(const WatchedPolicy& policy) override {
+    std::vector<Diagnosis> found;
+    if (!text_) return found;  // Setup() has said so
+    std::size_t asked = 0;
+    for (const WatchedLine& line : policy.lines) {
+      const std::string key = line.line.key.str();
+      if (key == "*") continue;
+      if (++asked > kMostRoutes) {
+        found.push_back(
+            {Weight::kUnknown, "sendmail-routes-unasked", key,
+             "more than " + std::to_string(kMostRoutes) + " lines are watched",
+             "the rest was not asked about", ""});
+        break;
+      }
+      if (auto bad = CheckRoute(key, line.must)) found.push_back(*bad);
+    }
+    return found;
+  }
+
+ private:
+  // Every mailer that speaks SMTP over a network is judged by the rulesets.
+  std::optional<Diagnosis> CheckRoute(const std::string& key, bool must) {
+    const std::string address =
+        "postmaster@" + (key.starts_with('.') ? "postern-doctor" + key : key);
+    const Result<ProgramOutput> said = programs_.Run(
+        {place_.program, "-C", place_.config, "-bv", address}, "");
+    const std::string mend = place_.program + " -bv " + address;
+    if (!said) {
+      return CouldNotFindOut("sendmail-route-unknown", key, said.error(),
+                             "nobody can say whether its mail is judged", mend);
+    }
+    constexpr std::string_view kWord = "deliverable: mailer ";
+    const std::size_t at = said->out.find(kWord);
+    if (at == std::string::npos) {
+      return Diagnosis{Weight::kUnknown,
+                       "sendmail-route-unknown",
+                       key,
+                       "sendmail -bv names no mailer",
+                       "nobody can say whether its mail is judged",
+                       mend};
+    }
+    const std::size_t begin = at + kWord.size();
+    const std::string mailer =
+        said->out.substr(begin, said->out.find_first_of(", \n", begin) - begin);
+    if (config_.mailers.count(mailer) != 0) return std::nullopt;
+    return Diagnosis{must ? Weight::kNo : Weight::kWarning,
+                     "sendmail-bypass",
+                     key,
+                     "its mail goes by the mailer " + mailer +
+                         ", which speaks no SMTP to other hosts",
+                     "nothing is judged, whatever the line says",
+                     mend};
+  }
+
+  ProgramRunner& programs_;
+  const SendmailFiles place_;
+  const std::string socket_;
+  const Result<std::string> text_;
+  SendmailConfig config_;
+};
+
+}  // namespace
+
+std::unique_ptr<MtaInspection> InspectSendmail(ProgramRunner& programs,
+                                               const SendmailFiles& place,
+                                               const std::string& socket) {
+  return std::make_unique<SendmailInspection>(programs, place, socket);
+}
+
+}  // namespace postern

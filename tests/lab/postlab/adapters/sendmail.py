@@ -1,0 +1,155 @@
+"""Sendmail 8.17 (Debian's) with what `pin-admin config sendmail` prints: the sender under test."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+from .. import logs
+from ..judge import Outcome
+from ..messages import Mail
+from ..scenarios import fill, is_absent
+from ..sendmail import Sendmail as PrivateSendmail
+from ..smtp_submit import Submitter
+
+PORT, FILTERED = 2528, 2529
+MILTER = Path("/run/lab/milter/socket")
+# Row 21g, its bounce, and what the traps put in the map's place.
+EXPECTED = ("points back to mta.sender.test", "savemail: cannot save",
+            "socket_map_lookup(postern)", 'socket map "postern"')
+_HOP = re.compile(r"^(?P<host>\[.*\]|[^:\[\]]+)(?::(?P<port>\d+))?$")
+
+
+class Sendmail:
+    """The methods of PostfixPipe."""
+
+    door = "sendmail"
+    copies_for_two = 1
+    holds_host = 0
+    name = "sendmail"
+    more = ()
+
+    def __init__(self, directory: Path, _transport: Path, scenarios, roots: Path):
+        self.hops = {s.domain: fill(s.hop, s) for s in scenarios if s.hop}
+        self.directory = directory / "sendmail"
+        self.sendmail = PrivateSendmail(self.directory, PORT, FILTERED, roots,
+                                        directory / "syslog")
+        self.service = self.programs = None
+        self.rows: dict[str, str] = {}
+
+    def settle_in(self, programs) -> None:
+        self.programs = programs
+
+    def service_settings(self) -> dict:
+        return {"sendmail-map-users": "root", "sendmail-questions": "100"}
+
+    def use(self, service) -> None:
+        self.service = service
+
+    def policy_line(self, _scenario, line: str) -> str:
+        return line
+
+    def can(self, scenario) -> bool:
+        # Row 28: Sendmail's own connections do not log in.
+        return scenario.row != 28 and not is_absent(scenario, "sendmail")
+
+    def ahead_of_verdict(self, domain: str) -> tuple:
+        """Sendmail asks of the connection that it has made; the recipient is not named."""
+        if self.rows.get(domain, "").startswith("postern-strict"):
+            return ("connection",)
+        return ("connection", "mail")
+
+    def start(self) -> None:
+        """Nothing yet: the strict form's mailertable is the store's."""
+
+    def start_late(self) -> None:
+        """Once the store has its lines."""
+        self.configure()
+        self.sendmail.start()
+
+    def configure(self, parts=None, **more) -> None:
+        parts = parts or advice(self.programs, self.service.config, *self.more)
+        table, ports = self.table(parts)
+        self.sendmail.configure(parts, table, ports=ports, **more)
+
+    def table(self, parts: dict) -> tuple[str, set]:
+        """The mailertable; the lab's own hops are added, and the ports that they need."""
+        rows = dict(line.split("\t") for line in parts.get("mailertable", "").splitlines())
+        rows["sender.test"] = "lab-nowhere:x"
+        ports = set()
+        for domain, hop in self.hops.items():
+            match = _HOP.match(hop)
+            host, port = match["host"].replace("[ipv6:", "[IPv6:"), match["port"] or "25"
+            strict = rows.get(domain, "").startswith("postern-strict")
+            if port == "25":
+                mailer = "postern-strict" if strict else "esmtp"
+            elif strict and rows[domain].startswith(f"postern-strict-{port}:"):
+                mailer = f"postern-strict-{port}"
+            else:
+                mailer = f"lab-{port}"
+                ports.add(port)
+            rows[domain] = f"{mailer}:{host}"
+        self.rows = rows
+        return "".join(f"{key}\t{value}\n" for key, value in rows.items()), ports
+
+    def submit(self, mail: Mail) -> str:
+        connection = Submitter("127.0.0.1", PORT)
+        try:
+            reply = connection.submit(mail)
+        finally:
+            connection.close()
+        return re.search(r"2\.0\.0 (\S+) Message accepted", reply)[1]
+
+    def attempts(self, queue_id: str) -> list[Outcome]:
+        return self.sendmail.attempts(queue_id)
+
+    def wait_attempt(self, queue_id: str, number: int, seconds: float) -> Outcome:
+        # It waits long for the rest of a handshake.
+        return logs.until(lambda: self.attempts(queue_id)[number - 1:number], seconds + 90,
+                          f"attempt {number} of {queue_id}")[0]
+
+    def retry(self, queue_id: str) -> None:
+        tried = len(self.attempts(queue_id))
+        self.sendmail.run_queue(queue_id)
+        logs.until(lambda: len(self.attempts(queue_id)) > tried, 60, f"{queue_id} is tried again")
+
+    def queued(self) -> set[str]:
+        return self.sendmail.queued()
+
+    def complaints(self) -> list[str]:
+        return [line for line in self.sendmail.log.lines()
+                if "sendmail[" in line and "SYSERR" in line
+                and not any(words in line for words in EXPECTED)]
+
+    def doctor(self, admin) -> list[str]:
+        """What doctor has to say of Sendmail; every watched destination is routed for it."""
+        done = admin.run("doctor", "--sendmail-config", str(self.sendmail.config), "--no-dns",
+                         "--json")
+        found = json.loads(done.stdout)["findings"]
+        return [f"{f['code']} {f['subject']}: {f['what']}" for f in found
+                if f["code"].startswith("sendmail-") and f["code"] != "sendmail-routes-unasked"]
+
+    def printed(self, _admin) -> str:
+        return ""
+
+    def advised(self) -> list[str]:
+        """Nothing to compare: what pin-admin prints is what runs."""
+        return []
+
+
+class SendmailStrict(Sendmail):
+    """Destinations at authenticating levels by mailers of their own."""
+
+    name = "sendmail-strict"
+    more = ("--strict",)
+
+
+def advice(programs, config: Path, *more: str) -> dict:
+    """before, after and mailertable as `pin-admin config sendmail` prints them."""
+    done = subprocess.run(
+        programs.command("pin-admin", "config", "sendmail", "--milter", f"local:{MILTER}",
+                         "--json", "--config", config, *more),
+        capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 3):
+        raise RuntimeError(done.stdout + done.stderr)
+    return json.loads(done.stdout)
