@@ -1,6 +1,7 @@
 #include "core/service/listening_socket.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -75,6 +76,44 @@ Result<OwnedFd> ListenUnix(const SocketPlace& place) {
   if (chmod(place.path.c_str(), place.mode) != 0 ||
       listen(fd.get(), kBacklog) != 0) {
     return CannotListen(place.path, ErrnoText(errno));
+  }
+  return fd;
+}
+
+Result<OwnedFd> ListenLoopback(const IpAddress& address, std::uint16_t port) {
+  const std::string place =
+      (address.is_v6() ? "[" + address.str() + "]" : address.str()) + ":" +
+      std::to_string(port);
+  if (!address.is_loopback()) {
+    return CannotListen(place, "it is no loopback address");
+  }
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+  if (address.is_v6()) {
+    sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(port);
+    std::memcpy(&v6.sin6_addr, address.bytes().data(), sizeof v6.sin6_addr);
+    length = sizeof v6;
+    std::memcpy(&storage, &v6, length);
+  } else {
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port);
+    std::memcpy(&v4.sin_addr, address.bytes().data(), sizeof v4.sin_addr);
+    length = sizeof v4;
+    std::memcpy(&storage, &v4, length);
+  }
+  OwnedFd fd(
+      socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int on = 1;
+  // A port that was ours a moment ago is free for us again.
+  if (!fd ||
+      setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+      bind(fd.get(), reinterpret_cast<const sockaddr*>(&storage), length) !=
+          0 ||
+      listen(fd.get(), kBacklog) != 0) {
+    return CannotListen(place, ErrnoText(errno));
   }
   return fd;
 }

@@ -6,10 +6,12 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/names/ip_address.h"
 #include "core/outcome/result.h"
 #include "core/service/owned_fd.h"
 
@@ -25,6 +27,11 @@ struct SocketPlace {
 // there: the caller holds the InstanceLock, so nobody listens on it. Refuses
 // to replace anything else.
 Result<OwnedFd> ListenUnix(const SocketPlace& place);
+
+// Listens on a TCP socket at a loopback address, port 0 for any. There nobody
+// can be told from anybody: for what everybody on this host may read. Any other
+// address is an Error.
+Result<OwnedFd> ListenLoopback(const IpAddress& address, std::uint16_t port);
 
 // Held while the process lives, by flock(2) on a file beside the sockets; the
 // kernel drops it however the process ends.

@@ -8,7 +8,6 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <cerrno>
 #include <exception>
 #include <mutex>
 #include <set>
@@ -16,16 +15,13 @@
 #include <thread>
 #include <utility>  // before Asio: Boost 1.74 uses std::exchange without it
 
+#include "core/service/acceptor.h"
+
 namespace postern {
 namespace {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-
-// Connections taken in one go before other doors and clients get a turn.
-constexpr int kAcceptBatch = 32;
-// Without descriptors accept(2) fails at once for ever: breathe in between.
-constexpr std::chrono::milliseconds kAcceptPause{100};
 
 // Greetings and refusals fit any socket's buffer: never waits.
 void SendNow(int fd, std::string_view text) {
@@ -59,11 +55,13 @@ class OpenDoor {
       : io_(io),
         door_(std::move(door)),
         log_(log),
-        acceptor_(io),
-        pause_(io),
-        pool_(door_.workers, door_.queue, door_.handler, door_.format) {
-    acceptor_.assign(door_.listener.Release());
-  }
+        acceptor_(
+            io, std::move(door_.listener),
+            [this](OwnedFd fd) { Greet(std::move(fd)); },
+            [this](const std::string& text) {
+              log_(door_.name + ": " + text);
+            }),
+        pool_(door_.workers, door_.queue, door_.handler, door_.format) {}
 
   const std::string& name() const { return door_.name; }
 
@@ -79,18 +77,11 @@ class OpenDoor {
 
   CallPool& pool() { return pool_; }
 
-  void AwaitClients() {
-    acceptor_.async_wait(asio::posix::stream_descriptor::wait_read,
-                         [this](const error_code& failed) {
-                           if (!failed) AcceptClients();
-                         });
-  }
+  void AwaitClients() { acceptor_.Start(); }
 
   // Turns away everybody; nothing of this door is left waiting in Asio.
   void Close() {
-    error_code ignored;
-    acceptor_.close(ignored);
-    pause_.cancel();
+    acceptor_.Close();
     const std::set<VisitorPtr> visitors = visitors_;
     for (const VisitorPtr& visitor : visitors) {
       Refuse(visitor, {Reason::kServiceStopping, ""});
@@ -98,31 +89,6 @@ class OpenDoor {
   }
 
  private:
-  void AcceptClients() {
-    for (int i = 0; i < kAcceptBatch; ++i) {
-      OwnedFd fd(accept4(acceptor_.native_handle(), nullptr, nullptr,
-                         SOCK_CLOEXEC | SOCK_NONBLOCK));
-      if (fd) {
-        // One client that can't be served must not close the door for all.
-        try {
-          Greet(std::move(fd));
-        } catch (const std::exception& e) {
-          log_(door_.name + ": a client is turned away: " + e.what());
-        }
-        continue;
-      }
-      if (errno == EAGAIN || errno == EWOULDBLOCK) break;
-      if (errno == EINTR || errno == ECONNABORTED) continue;
-      log_(door_.name + ": accept: " + ErrnoText(errno));
-      pause_.expires_after(kAcceptPause);
-      pause_.async_wait([this](const error_code& cancelled) {
-        if (!cancelled) AwaitClients();
-      });
-      return;
-    }
-    AwaitClients();
-  }
-
   bool MayUse(uid_t uid) const {
     const std::lock_guard lock(users_mutex_);
     return std::find(door_.uids.begin(), door_.uids.end(), uid) !=
@@ -248,8 +214,7 @@ class OpenDoor {
   asio::io_context& io_;
   Door door_;
   const ServiceLog& log_;
-  asio::posix::stream_descriptor acceptor_;
-  asio::steady_timer pause_;
+  Acceptor acceptor_;
   std::set<VisitorPtr> visitors_;
   mutable std::mutex users_mutex_;  // guards door_.uids
   std::atomic<std::size_t> reading_{0};
