@@ -11,6 +11,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "posternd/needs_restart.h"
+
 namespace postern {
 namespace {
 
@@ -38,33 +40,6 @@ int AwaitSignal(std::chrono::milliseconds timeout) {
   return number > 0 ? number : 0;
 }
 
-// What a reload can't change, of what the file has changed since the start.
-std::vector<std::string> NeedingRestart(const Settings& old,
-                                        const Settings& now) {
-  std::vector<std::string> names;
-  const auto note = [&](bool changed, const char* name) {
-    if (changed) names.push_back(std::string(name) + ": needs a restart");
-  };
-  note(old.worker_threads != now.worker_threads, "worker-threads");
-  note(old.lmtp_connections != now.lmtp_connections, "lmtp-connections");
-  note(old.exim_questions != now.exim_questions, "exim-questions");
-  note(old.state_store != now.state_store, "state");
-  note(old.verdict_retention != now.verdict_retention, "verdict-retention");
-  note(old.observation_retention != now.observation_retention,
-       "observation-retention");
-  note(old.journal != now.journal, "journal");
-  note(old.published != now.published, "published");
-  note(old.journal_retention != now.journal_retention, "journal-retention");
-  note(old.journal_limit != now.journal_limit, "journal-limit");
-  note(old.user != now.user, "user");
-  for (const DoorSettings& door : old.doors) {
-    const DoorSettings* changed = now.door(door.name);
-    note(changed == nullptr || changed->path != door.path,
-         ("door-" + door.name).c_str());
-  }
-  return names;
-}
-
 }  // namespace
 
 Daemon::Daemon(DaemonOptions options, const Syslog& log)
@@ -74,10 +49,13 @@ Daemon::Daemon(DaemonOptions options, const Syslog& log)
       controls_{
           [this] { return StatusJson(); }, [this] { return Reload(); },
           [this](const PeerCredentials& peer) { return MayControl(peer); }},
-      syslog_sink_(log) {}
+      syslog_sink_(log),
+      maps_([this] { return engine(); },
+            [this](std::string_view text) { log_.Warning(text); }) {}
 
 Daemon::~Daemon() {
   service_.reset();
+  static_cast<void>(maps_.Stop(Deadline::After({})));
   for (const std::string& path : own_sockets_) unlink(path.c_str());
 }
 
@@ -118,8 +96,9 @@ Status Daemon::Start() {
   } catch (const std::exception& error) {
     return Error{Reason::kInternal, std::string("workers: ") + error.what()};
   }
-  const Status started = service_->Start();
-  if (!started) return started.error();
+  for (const Status& started : {service_->Start(), maps_.Start()}) {
+    if (!started) return started.error();
+  }
   log_.Info(std::string("posternd " POSTERN_VERSION " ready"));
   NotifyServiceManager("READY=1\nSTATUS=ready");
   return {};
@@ -212,6 +191,12 @@ Result<std::vector<Door>> Daemon::OpenDoors(const Settings& settings) {
   query->queue = kQueryQueue;
   query->handler = [this](Call& call) { return engine()->Answer(call); };
 
+  const Status maps =
+      maps_.Open(settings, [this, &inherited](const std::string& path) {
+        return Listen(path, *inherited);
+      });
+  if (!maps) return maps.error();
+
   if (!inherited->empty()) {
     return Error{Reason::kServiceUnavailable,
                  "systemd passed a socket that is no door's: " +
@@ -270,7 +255,6 @@ Result<std::optional<Door>> Daemon::OpenEximDoor(
   return std::optional<Door>(*std::move(door));
 }
 
-// systemd's socket where it made one at the door's path, otherwise our own.
 Result<Door> Daemon::OpenDoor(const Settings& settings, const std::string& name,
                               std::vector<InheritedSocket>& inherited) {
   const DoorSettings* wanted = settings.door(name);
@@ -286,20 +270,32 @@ Result<Door> Daemon::OpenDoor(const Settings& settings, const std::string& name,
   door.name = name;
   door.path = wanted->path;
   door.uids = *uids;
-  const auto passed = std::find_if(
-      inherited.begin(), inherited.end(),
-      [&](const InheritedSocket& socket) { return socket.path == door.path; });
-  if (passed != inherited.end()) {
-    door.listener = std::move(passed->fd);
-    inherited.erase(passed);
-    return door;
-  }
-  // Anybody may connect; who may speak is decided by the peer's uid.
-  Result<OwnedFd> listener = ListenUnix({door.path, 0666, std::nullopt});
+  Result<OwnedFd> listener = Listen(door.path, inherited);
   if (!listener) return listener.error();
   door.listener = *std::move(listener);
-  own_sockets_.push_back(door.path);
   return door;
+}
+
+Result<OwnedFd> Daemon::Listen(const std::string& path,
+                               std::vector<InheritedSocket>& inherited) {
+  const auto passed = std::find_if(
+      inherited.begin(), inherited.end(),
+      [&](const InheritedSocket& socket) { return socket.path == path; });
+  if (passed != inherited.end()) {
+    OwnedFd listener = std::move(passed->fd);
+    inherited.erase(passed);
+    return listener;
+  }
+  // Anybody may connect; who may speak is decided by the peer's uid.
+  Result<OwnedFd> listener = ListenUnix({path, 0666, std::nullopt});
+  if (listener) own_sockets_.push_back(path);
+  return listener;
+}
+
+std::vector<DoorStatus> Daemon::AllDoors() const {
+  std::vector<DoorStatus> open = service_->Doors();
+  for (DoorStatus& map : maps_.Doors()) open.push_back(std::move(map));
+  return open;
 }
 
 std::shared_ptr<const Engine> Daemon::engine() const {
@@ -347,7 +343,7 @@ Result<std::vector<std::string>> Daemon::Reload() {
   auto made = MakeEngine(*settings);
   if (!made) return made.error();
   std::vector<std::pair<std::string, std::vector<uid_t>>> users;
-  const std::vector<DoorStatus> open = service_->Doors();
+  const std::vector<DoorStatus> open = AllDoors();
   for (const DoorSettings& door : settings->doors) {
     const bool is_open = std::any_of(
         open.begin(), open.end(),
@@ -364,7 +360,10 @@ Result<std::vector<std::string>> Daemon::Reload() {
     const std::lock_guard lock(engine_mutex_);
     engine_.swap(old);
   }
-  for (auto& [name, uids] : users) service_->SetUsers(name, std::move(uids));
+  for (auto& [name, uids] : users) {
+    maps_.SetUsers(name, uids);
+    service_->SetUsers(name, std::move(uids));
+  }
   std::vector<std::string> unchanged = NeedingRestart(*at_start_, *settings);
   log_.Info("configuration reloaded");
   for (const std::string& name : unchanged) log_.Warning(name);
@@ -397,7 +396,11 @@ bool Daemon::Stop() {
   const Deadline deadline = Deadline::After(patience);
   // Only deliveries that wait for the reply to their final dot take time here:
   // to cut one off is to send that message twice.
-  while (!service_->Stop(deadline.Within(std::chrono::milliseconds(200)))) {
+  const auto stopped = [&] {
+    const Deadline turn = deadline.Within(std::chrono::milliseconds(200));
+    return service_->Stop(turn) && maps_.Stop(turn);
+  };
+  while (!stopped()) {
     const int number = AwaitSignal(std::chrono::milliseconds(0));
     if (deadline.expired() || number == SIGTERM || number == SIGINT) {
       log_.Error(
@@ -416,7 +419,8 @@ std::string Daemon::StatusJson() const {
   using Json = nlohmann::ordered_json;
   const std::shared_ptr<const Engine> current = engine();
   Json doors = Json::array();
-  for (const DoorStatus& door : service_->Doors()) {
+  const std::vector<DoorStatus> open = AllDoors();
+  for (const DoorStatus& door : open) {
     doors.push_back({{"name", door.name},
                      {"socket", door.path},
                      {"workers", door.load.workers},

@@ -21,6 +21,7 @@
 #include "core/store/published_store.h"
 #include "core/store/state_store.h"
 #include "posternd/engine.h"
+#include "posternd/map_doors.h"
 #include "posternd/query_door.h"
 
 namespace postern {
@@ -55,6 +56,9 @@ class Daemon {
   Result<std::vector<Door>> OpenDoors(const Settings& settings);
   Result<Door> OpenDoor(const Settings& settings, const std::string& name,
                         std::vector<InheritedSocket>& inherited);
+  // systemd's socket where it made one at this path, otherwise our own.
+  Result<OwnedFd> Listen(const std::string& path,
+                         std::vector<InheritedSocket>& inherited);
   // Nothing where there is no Exim to serve.
   Result<std::optional<Door>> OpenEximDoor(
       const Settings& settings, std::vector<InheritedSocket>& inherited);
@@ -69,6 +73,7 @@ class Daemon {
   Result<std::vector<std::string>> Reload();
   bool Stop();
 
+  std::vector<DoorStatus> AllDoors() const;
   std::shared_ptr<const Engine> engine() const;
   Reply Deliver(Call& call);
   Reply ServeLmtp(Call& call);
@@ -93,8 +98,10 @@ class Daemon {
 
   mutable std::mutex engine_mutex_;  // guards engine_
   std::shared_ptr<const Engine> engine_;
-  std::mutex reload_mutex_;           // one reload at a time
-  std::unique_ptr<Service> service_;  // last: its workers use all the above
+  std::mutex reload_mutex_;  // one reload at a time
+  // Last: their threads use all the above.
+  MapDoors maps_;
+  std::unique_ptr<Service> service_;
 };
 
 }  // namespace postern

@@ -54,7 +54,8 @@ Engine::Engine(const Settings& settings, std::unique_ptr<AssembledGate> gate,
             return delivery_.Deliver(request, message, deadline);
           },
           spool_, random_, own_name.str(), LmtpLimits(settings)),
-      query_(gate_->gate(), around.controls, settings.timeouts.probe),
+      query_(gate_->gate(), gate_->served_policy_map(), around.controls,
+             settings.timeouts.probe),
       exim_(gate_->gate(), around.sink, around.clock) {}
 
 Result<std::shared_ptr<const Engine>> Engine::Make(const Settings& settings,

@@ -10,7 +10,9 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <compare>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,7 +26,7 @@ namespace postern {
 
 // A unix socket of the service, and who may talk to it.
 struct DoorSettings {
-  std::string name;                // "pipe", "lmtp", "exim", "query"
+  std::string name;                // "pipe", "lmtp", "postfix-map", "exim", ...
   std::string path;                // empty: the door is left out
   std::vector<std::string> users;  // names or numbers; see ResolveUsers()
 };
@@ -46,6 +48,27 @@ struct ConnectionSettings {
   std::size_t kept = 0;      // unused ones, of all hosts; 0: none
   unsigned messages = 0;     // that one carries
   std::chrono::seconds idle{}, life{};
+};
+
+// "3.7": which words a Postfix knows.
+struct PostfixVersion {
+  unsigned major = 3, minor = 7;
+  auto operator<=>(const PostfixVersion&) const = default;
+};
+
+// A loopback address and a port to listen on.
+struct InetPlace {
+  IpAddress address;
+  Port port;
+  bool operator==(const InetPlace&) const = default;
+};
+
+// What smtp(8) is told through the policy map.
+struct PostfixMapSettings {
+  std::optional<InetPlace> inet;  // besides the unix socket; nothing: none
+  PostfixVersion version;
+  std::string digest;    // "sha256" or "sha512"
+  unsigned lookups = 0;  // at a time
 };
 
 struct Settings {
@@ -73,6 +96,7 @@ struct Settings {
   std::size_t max_message_size = 0, spool_limit = 0;  // octets
   std::size_t line_length_limit = 0;                  // octets; 0: none
   bool refuse_8bit = false;  // where the server does not offer 8BITMIME
+  PostfixMapSettings postfix_map;
   TimeoutSettings timeouts;
   ConnectionSettings connections;
   std::chrono::hours verdict_retention{}, observation_retention{};
