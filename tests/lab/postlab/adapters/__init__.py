@@ -6,7 +6,7 @@ became of it, and retries what it holds. See PostfixPipe for the methods.
 
 
 def names() -> list[str]:
-    return ["postfix-pipe", "postfix-lmtp", "exim", "exim-light"]
+    return ["postfix-pipe", "postfix-lmtp", "postfix-map", "exim", "exim-light"]
 
 
 def family(name: str) -> str:
@@ -22,6 +22,9 @@ def make(name: str):
     if name == "postfix-lmtp":
         from .postfix_lmtp import PostfixLmtp  # pylint: disable=C0415
         return PostfixLmtp
+    if name == "postfix-map":
+        from .postfix_map import PostfixMap  # pylint: disable=C0415
+        return PostfixMap
     if name == "exim":
         from .exim import Exim  # pylint: disable=C0415
         return Exim
