@@ -24,7 +24,8 @@ install(FILES ${PROJECT_BINARY_DIR}/man/postern.conf
 
 set(systemd ${PROJECT_SOURCE_DIR}/posternd/systemd)
 install(FILES ${systemd}/postern.service ${systemd}/postern.socket
-  ${systemd}/postern-lmtp.socket ${systemd}/postern-exim.socket ${systemd}/postern-sendmail.socket
+  ${systemd}/postern-lmtp.socket ${systemd}/postern-postfix-map.socket
+  ${systemd}/postern-exim.socket ${systemd}/postern-sendmail.socket
   ${systemd}/postern-milter.service
   DESTINATION lib/systemd/system)
 foreach(name IN ITEMS postern postern-postfix)

@@ -8,6 +8,7 @@
 #include "pin-admin/config_sendmail.h"
 #include "pin-admin/exim_lines.h"
 #include "pin-admin/postfix_lmtp_lines.h"
+#include "pin-admin/postfix_map_lines.h"
 
 namespace postern {
 namespace {
@@ -85,8 +86,29 @@ std::string UserOf(const Settings& settings) {
                                                  : "postern-client";
 }
 
+ExitStatus RunPostfixMap(Context& context, const std::string& queue) {
+  Output& out = context.out;
+  const Settings& settings = context.settings;
+  const DoorSettings* door = settings.door("postfix-map");
+  if ((door == nullptr || door->path.empty()) && !settings.postfix_map.inet) {
+    return out.No(
+        "there is no policy map: door-postfix-map and postfix-map-inet are "
+        "both empty");
+  }
+  const PostfixMapLines lines = PostfixMap(settings, queue);
+  out.doc().Set("table", lines.table);
+  out.doc().Set("main_cf", lines.main_cf);
+  out.Text(lines.main_cf);
+  return ExitStatus::kGood;
+}
+
 ExitStatus RunPostfix(Context& context) {
   Output& out = context.out;
+  const std::string queue = context.args.Get("queue-directory");
+  if (!queue.starts_with('/')) {
+    return out.Usage("--queue-directory: an absolute path");
+  }
+  if (context.args.Has("maps")) return RunPostfixMap(context, queue);
   const std::string program = context.args.Get("program");
   if (!program.starts_with('/')) {
     return out.Usage("--program: pipe(8) wants an absolute path");
@@ -99,10 +121,6 @@ ExitStatus RunPostfix(Context& context) {
   if (user == "root" || user == "postfix" || user == "0") {
     return out.No("pipe-users begins with " + user +
                   ", and pipe(8) refuses to run programs as that user");
-  }
-  const std::string queue = context.args.Get("queue-directory");
-  if (!queue.starts_with('/')) {
-    return out.Usage("--queue-directory: an absolute path");
   }
   std::string master = MasterCf(program, socket, user);
   std::string main = MainCf(context.settings.timeouts.total);
@@ -183,8 +201,12 @@ std::vector<Command> ConfigCommands() {
         {{"program", 'p', "PATH", "where postern-transport is",
           POSTERN_TRANSPORT_PROGRAM},
          {"queue-directory", 'd', "PATH", "Postfix's queue_directory",
-          "/var/spool/postfix"}},
+          "/var/spool/postfix"},
+         {.name = "maps",
+          .value = "",
+          .help = "for Postfix's own smtp(8), which then asks the policy map"}},
         "pin-admin config postfix\n"
+        "pin-admin config postfix --maps\n"
         "pin-admin config postfix --program /usr/local/lib/postern/"
         "postern-transport"},
        RunPostfix},

@@ -150,6 +150,23 @@ ExitStatus ShowVerdict(Output& out, const Json& verdict) {
   return StatusOf(verdict["reason"]);
 }
 
+// What Postfix's smtp(8) is told, where it asks.
+void ShowSmtpPolicy(Output& out, const Json& policy) {
+  if (policy.is_null()) return;
+  const bool* told = policy["told"].boolean();
+  if (told != nullptr && *told) {
+    out.Line("smtp(8), asking the policy map for " + Text(policy["next_hop"]) +
+             ", is told: " + Text(policy["answer"]));
+  } else {
+    out.Line("smtp(8), asking the policy map for " + Text(policy["next_hop"]) +
+             ", " + out.Paint(Colour::kWarning, "has to defer") + ": " +
+             Text(policy["answer"]));
+  }
+  for (const Json& note : Items(policy["notes"])) {
+    out.Line("   " + out.Paint(Colour::kWarning, Text(note)));
+  }
+}
+
 ExitStatus ExplainDomain(Context& context, const std::string& domain) {
   Output& out = context.out;
   const Status dropped = DropPrivileges(context.settings.user);
@@ -168,12 +185,16 @@ ExitStatus ExplainDomain(Context& context, const std::string& domain) {
   out.doc().Set("answered_by", why.empty() ? "service" : "pin-admin");
   out.doc().Set("plan", (*answer)["plan"]);
   out.doc().Set("verdict", (*answer)["verdict"]);
+  out.doc().Set("smtp_policy", (*answer)["smtp_policy"]);
   if (!why.empty()) {
     out.Line(out.Paint(Colour::kFaint,
                        "Computed here, by the service's code: " + Clean(why)));
   }
-  if (!(*answer)["plan"].is_null()) return ShowPlan(out, (*answer)["plan"]);
-  return ShowVerdict(out, (*answer)["verdict"]);
+  const ExitStatus status = (*answer)["plan"].is_null()
+                                ? ShowVerdict(out, (*answer)["verdict"])
+                                : ShowPlan(out, (*answer)["plan"]);
+  ShowSmtpPolicy(out, (*answer)["smtp_policy"]);
+  return status;
 }
 
 ExitStatus ExplainQueueId(Context& context, const std::string& id) {

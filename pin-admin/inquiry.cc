@@ -6,6 +6,7 @@
 #include "core/gate/probe.h"
 #include "core/names/next_hop.h"
 #include "core/service/client.h"
+#include "posternd/explain_answer.h"
 
 namespace postern {
 namespace {
@@ -78,7 +79,7 @@ Result<Json> Inquiry::Ask(const std::string& verb, const std::string& domain,
   return answer;
 }
 
-Result<Gate*> Inquiry::Local() {
+Result<AssembledGate*> Inquiry::Local() {
   const std::lock_guard lock(mutex_);
   if (!local_) {
     Result<std::unique_ptr<AssembledGate>> made =
@@ -86,7 +87,7 @@ Result<Gate*> Inquiry::Local() {
     if (!made) return made.error();
     local_ = std::move(*made);
   }
-  return &local_->gate();
+  return local_.get();
 }
 
 Result<Json> Inquiry::AskHere(const std::string& verb,
@@ -97,11 +98,15 @@ Result<Json> Inquiry::AskHere(const std::string& verb,
   const Result<NextHop> hop =
       NextHop::Parse(next_hop.empty() ? domain : next_hop);
   if (!hop) return hop.error();
-  const Result<Gate*> local = Local();
+  const Result<AssembledGate*> local = Local();
   if (!local) return local.error();
-  Gate& gate = **local;
+  if (verb == "explain") {
+    return Json::Parse(ExplainAnswer((*local)->gate(),
+                                     (*local)->served_policy_map(), *recipient,
+                                     *hop, deadline));
+  }
+  Gate& gate = (*local)->gate();
   const Planned planned = gate.Survey(*recipient, *hop, deadline);
-  if (verb == "explain") return Json::Parse(ExplainJson(planned));
   std::vector<ProbedAddress> probed;
   if (const Plan* plan = std::get_if<Plan>(&planned)) {
     ProbeOptions options;

@@ -38,7 +38,7 @@ class Inquiry {
                    const std::string& next_hop, Deadline deadline);
   Result<Json> AskHere(const std::string& verb, const std::string& domain,
                        const std::string& next_hop, Deadline deadline);
-  Result<Gate*> Local();
+  Result<AssembledGate*> Local();
 
   const Settings& settings_;
   const Clock& clock_;

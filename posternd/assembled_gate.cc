@@ -1,6 +1,7 @@
 #include "posternd/assembled_gate.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <string>
 #include <utility>
 
@@ -55,6 +56,12 @@ SmtpTimeouts TimeoutsFrom(const TimeoutSettings& settings) {
   return timeouts;
 }
 
+SmtpClient SmtpClientFrom(const PostfixMapSettings& settings) {
+  return {settings.version, settings.digest == "sha512"
+                                ? DigestAlgorithm::kSha512
+                                : DigestAlgorithm::kSha256};
+}
+
 Result<OwnIdentity> OwnIdentityFrom(const Settings& settings,
                                     const Domain& helo) {
   Result<std::vector<IpAddress>> addresses = InterfaceAddresses();
@@ -69,6 +76,13 @@ Result<OwnIdentity> OwnIdentityFrom(const Settings& settings,
 }
 
 }  // namespace
+
+bool HasPlace(const DoorSettings* door) {
+  if (door == nullptr || door->path.empty()) return false;
+  std::error_code ignored;
+  return std::filesystem::is_directory(
+      std::filesystem::path(door->path).parent_path(), ignored);
+}
 
 Result<ResolverOptions> ResolverOptionsFrom(const Settings& settings) {
   ResolverOptions options;
@@ -98,7 +112,9 @@ AssembledGate::AssembledGate(const Settings& settings,
       addresses_(std::move(addresses)),
       store_(settings.snapshot),
       credentials_(settings.credentials),
-      router_(cached_, random_, std::move(own)) {}
+      router_(cached_, random_, std::move(own)),
+      serves_policy_map_(HasPlace(settings.door("postfix-map")) ||
+                         settings.postfix_map.inet) {}
 
 Result<std::unique_ptr<AssembledGate>> AssembledGate::Make(
     const Settings& settings, const Clock& clock, ResidentParts resident) {
@@ -136,6 +152,8 @@ Result<std::unique_ptr<AssembledGate>> AssembledGate::Make(
                   settings.leave_out, made->tls_, clock, helo->str(),
                   TimeoutsFrom(settings.timeouts), &made->credentials_,
                   &made->sasl_, settings.refuse_8bit});
+  made->policy_map_ = std::make_unique<PolicyMap>(
+      made->store_, *made->gate_, clock, SmtpClientFrom(settings.postfix_map));
   return made;
 }
 

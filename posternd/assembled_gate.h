@@ -24,11 +24,15 @@
 #include "core/sasl/sasl_client.h"
 #include "core/store/snapshot.h"
 #include "core/tls/tls_client.h"
+#include "postfix-transport/policy_map.h"
 
 namespace postern {
 
 // The resolver as postern.conf has it.
 Result<ResolverOptions> ResolverOptionsFrom(const Settings& settings);
+
+// Whether a door's socket is wanted, and its directory is there.
+bool HasPlace(const DoorSettings* door);
 
 // What the service has and a program that only asks has not.
 struct ResidentParts {
@@ -56,6 +60,11 @@ class AssembledGate {
   const TlsClient& tls() const { return tls_; }
   // Where a name that a stranger chose may lead.
   const AddressFilter& addresses() const { return addresses_; }
+  PolicyMap& policy_map() { return *policy_map_; }
+  // Null where the service has no door for it.
+  PolicyMap* served_policy_map() {
+    return serves_policy_map_ ? policy_map_.get() : nullptr;
+  }
 
  private:
   AssembledGate(const Settings& settings,
@@ -74,6 +83,8 @@ class AssembledGate {
   std::vector<std::unique_ptr<PolicySource>> sources_;
   std::vector<PolicySource*> order_;
   std::unique_ptr<Gate> gate_;
+  std::unique_ptr<PolicyMap> policy_map_;
+  const bool serves_policy_map_;
 };
 
 }  // namespace postern

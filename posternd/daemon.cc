@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "posternd/needs_restart.h"
+
 namespace postern {
 namespace {
 
@@ -33,34 +35,6 @@ int AwaitSignal(std::chrono::milliseconds timeout) {
   return number > 0 ? number : 0;
 }
 
-// What a reload can't change, of what the file has changed since the start.
-std::vector<std::string> NeedingRestart(const Settings& old,
-                                        const Settings& now) {
-  std::vector<std::string> names;
-  const auto note = [&](bool changed, const char* name) {
-    if (changed) names.push_back(std::string(name) + ": needs a restart");
-  };
-  note(old.worker_threads != now.worker_threads, "worker-threads");
-  note(old.lmtp_connections != now.lmtp_connections, "lmtp-connections");
-  note(old.exim_questions != now.exim_questions, "exim-questions");
-  note(old.sendmail_questions != now.sendmail_questions, "sendmail-questions");
-  note(old.state_store != now.state_store, "state");
-  note(old.verdict_retention != now.verdict_retention, "verdict-retention");
-  note(old.observation_retention != now.observation_retention,
-       "observation-retention");
-  note(old.journal != now.journal, "journal");
-  note(old.published != now.published, "published");
-  note(old.journal_retention != now.journal_retention, "journal-retention");
-  note(old.journal_limit != now.journal_limit, "journal-limit");
-  note(old.user != now.user, "user");
-  for (const DoorSettings& door : old.doors) {
-    const DoorSettings* changed = now.door(door.name);
-    note(changed == nullptr || changed->path != door.path,
-         ("door-" + door.name).c_str());
-  }
-  return names;
-}
-
 }  // namespace
 
 Daemon::Daemon(DaemonOptions options, const Syslog& log)
@@ -70,11 +44,13 @@ Daemon::Daemon(DaemonOptions options, const Syslog& log)
       controls_{
           [this] { return StatusJson(); }, [this] { return Reload(); },
           [this](const PeerCredentials& peer) { return MayControl(peer); }},
-      syslog_sink_(log) {}
+      syslog_sink_(log),
+      maps_([this] { return engine(); },
+            [this](std::string_view text) { log_.Warning(text); }) {}
 
 Daemon::~Daemon() {
-  sendmail_map_.reset();
   service_.reset();
+  static_cast<void>(maps_.Stop(Deadline::After({})));
   for (const std::string& path : own_sockets_) unlink(path.c_str());
 }
 
@@ -106,26 +82,17 @@ Status Daemon::Start() {
                  ": mail is deferred until 'pin-admin publish' has run");
   }
 
-  std::optional<SocketMapDoor> map;
-  Result<std::vector<Door>> doors = OpenDoors(*settings, map);
-  if (!doors) return doors.error();
   try {
+    Result<std::vector<Door>> doors = OpenDoors(*settings);
+    if (!doors) return doors.error();
     service_ = std::make_unique<Service>(
         *std::move(doors),
         [this](std::string_view text) { log_.Warning(text); });
-    if (map) {
-      sendmail_map_ = std::make_unique<SocketMapServer>(
-          *std::move(map),
-          [this](std::string_view text) { log_.Warning(text); });
-    }
   } catch (const std::exception& error) {
     return Error{Reason::kInternal, std::string("workers: ") + error.what()};
   }
-  const Status started = service_->Start();
-  if (!started) return started.error();
-  if (sendmail_map_) {
-    const Status listening = sendmail_map_->Start();
-    if (!listening) return listening.error();
+  for (const Status& started : {service_->Start(), maps_.Start()}) {
+    if (!started) return started.error();
   }
   log_.Info(std::string("posternd " POSTERN_VERSION " ready"));
   NotifyServiceManager("READY=1\nSTATUS=ready");
@@ -193,6 +160,12 @@ Result<std::shared_ptr<const Engine>> Daemon::MakeEngine(
                  [this](std::string_view text) { log_.Warning(text); }});
 }
 
+std::vector<DoorStatus> Daemon::AllDoors() const {
+  std::vector<DoorStatus> open = service_->Doors();
+  for (DoorStatus& map : maps_.Doors()) open.push_back(std::move(map));
+  return open;
+}
+
 std::shared_ptr<const Engine> Daemon::engine() const {
   const std::lock_guard lock(engine_mutex_);
   return engine_;
@@ -226,12 +199,6 @@ Reply Daemon::Deliver(Call& call) {
   return reply;
 }
 
-std::vector<DoorStatus> Daemon::AllDoors() const {
-  std::vector<DoorStatus> doors = service_->Doors();
-  if (sendmail_map_) doors.push_back(sendmail_map_->status());
-  return doors;
-}
-
 bool Daemon::MayControl(const PeerCredentials& peer) const {
   return peer.uid == 0 || peer.uid == geteuid();
 }
@@ -262,11 +229,8 @@ Result<std::vector<std::string>> Daemon::Reload() {
     engine_.swap(old);
   }
   for (auto& [name, uids] : users) {
-    if (name == kSendmailMap) {
-      sendmail_map_->SetUsers(std::move(uids));
-    } else {
-      service_->SetUsers(name, std::move(uids));
-    }
+    maps_.SetUsers(name, uids);
+    service_->SetUsers(name, std::move(uids));
   }
   std::vector<std::string> unchanged = NeedingRestart(*at_start_, *settings);
   log_.Info("configuration reloaded");
@@ -298,12 +262,13 @@ bool Daemon::Stop() {
                        std::to_string(asked.count()) + "\nSTATUS=stopping");
   log_.Info("stopping");
   const Deadline deadline = Deadline::After(patience);
-  // Nothing of Sendmail's waits for more than a look, which a stop ends.
-  const bool answered = !sendmail_map_ || sendmail_map_->Stop(deadline);
-  if (!answered) log_.Error("stopped while Sendmail's map was looking");
   // Only deliveries that wait for the reply to their final dot take time here:
   // to cut one off is to send that message twice.
-  while (!service_->Stop(deadline.Within(std::chrono::milliseconds(200)))) {
+  const auto stopped = [&] {
+    const Deadline turn = deadline.Within(std::chrono::milliseconds(200));
+    return service_->Stop(turn) && maps_.Stop(turn);
+  };
+  while (!stopped()) {
     const int number = AwaitSignal(std::chrono::milliseconds(0));
     if (deadline.expired() || number == SIGTERM || number == SIGINT) {
       log_.Error(

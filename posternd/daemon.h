@@ -23,6 +23,7 @@
 #include "core/store/published_store.h"
 #include "core/store/state_store.h"
 #include "posternd/engine.h"
+#include "posternd/map_doors.h"
 #include "posternd/query_door.h"
 
 namespace postern {
@@ -57,15 +58,17 @@ class Daemon {
   class MapHandler;
   static constexpr const char* kSendmailMap = "sendmail-map";
 
-  // `map`: nothing where there is no Sendmail to serve.
-  Result<std::vector<Door>> OpenDoors(const Settings& settings,
-                                      std::optional<SocketMapDoor>& map);
+  // Those of the line protocol and of LMTP; the maps go to maps_.
+  Result<std::vector<Door>> OpenDoors(const Settings& settings);
   Result<Door> OpenDoor(const Settings& settings, const std::string& name,
                         std::vector<InheritedSocket>& inherited);
   // Nothing where that MTA's user does not exist, or the door can't be opened.
   Result<std::optional<Door>> OpenMtaDoor(
       const Settings& settings, const std::string& name, const char* mta,
       std::vector<InheritedSocket>& inherited);
+  // systemd's socket where it made one at this path, otherwise our own.
+  Result<OwnedFd> Listen(const std::string& path,
+                         std::vector<InheritedSocket>& inherited);
   Result<std::optional<Door>> OpenEximDoor(
       const Settings& settings, std::vector<InheritedSocket>& inherited);
   Result<std::optional<Door>> OpenSendmailDoor(
@@ -109,9 +112,10 @@ class Daemon {
 
   mutable std::mutex engine_mutex_;  // guards engine_
   std::shared_ptr<const Engine> engine_;
-  std::mutex reload_mutex_;           // one reload at a time
-  std::unique_ptr<Service> service_;  // last: its workers use all the above
-  std::unique_ptr<SocketMapServer> sendmail_map_;  // and its, too
+  std::mutex reload_mutex_;  // one reload at a time
+  // Last: their threads use all the above.
+  MapDoors maps_;
+  std::unique_ptr<Service> service_;
 };
 
 }  // namespace postern

@@ -15,8 +15,7 @@ constexpr std::size_t kQueryQueue = 64;
 
 }  // namespace
 
-Result<std::vector<Door>> Daemon::OpenDoors(const Settings& settings,
-                                            std::optional<SocketMapDoor>& map) {
+Result<std::vector<Door>> Daemon::OpenDoors(const Settings& settings) {
   Result<std::vector<InheritedSocket>> inherited = TakeInheritedSockets();
   if (!inherited) return inherited.error();
 
@@ -38,13 +37,21 @@ Result<std::vector<Door>> Daemon::OpenDoors(const Settings& settings,
 
   Result<std::optional<Door>> sendmail = OpenSendmailDoor(settings, *inherited);
   if (!sendmail) return sendmail.error();
-  map = OpenSendmailMap(settings, *inherited);
+  if (auto map = OpenSendmailMap(settings, *inherited)) {
+    maps_.Add(*std::move(map));
+  }
 
   Result<Door> query = OpenDoor(settings, "query", *inherited);
   if (!query) return query.error();
   query->workers = kQueryWorkers;
   query->queue = kQueryQueue;
   query->handler = [this](Call& call) { return engine()->Answer(call); };
+
+  const Status maps =
+      maps_.Open(settings, [this, &inherited](const std::string& path) {
+        return Listen(path, *inherited);
+      });
+  if (!maps) return maps.error();
 
   if (!inherited->empty()) {
     return Error{Reason::kServiceUnavailable,
@@ -161,7 +168,6 @@ std::optional<SocketMapDoor> Daemon::OpenSendmailMap(
   return map;
 }
 
-// systemd's socket where it made one at the door's path, otherwise our own.
 Result<Door> Daemon::OpenDoor(const Settings& settings, const std::string& name,
                               std::vector<InheritedSocket>& inherited) {
   const DoorSettings* wanted = settings.door(name);
@@ -177,20 +183,26 @@ Result<Door> Daemon::OpenDoor(const Settings& settings, const std::string& name,
   door.name = name;
   door.path = wanted->path;
   door.uids = *uids;
-  const auto passed = std::find_if(
-      inherited.begin(), inherited.end(),
-      [&](const InheritedSocket& socket) { return socket.path == door.path; });
-  if (passed != inherited.end()) {
-    door.listener = std::move(passed->fd);
-    inherited.erase(passed);
-    return door;
-  }
-  // Anybody may connect; who may speak is decided by the peer's uid.
-  Result<OwnedFd> listener = ListenUnix({door.path, 0666, std::nullopt});
+  Result<OwnedFd> listener = Listen(door.path, inherited);
   if (!listener) return listener.error();
   door.listener = *std::move(listener);
-  own_sockets_.push_back(door.path);
   return door;
+}
+
+Result<OwnedFd> Daemon::Listen(const std::string& path,
+                               std::vector<InheritedSocket>& inherited) {
+  const auto passed = std::find_if(
+      inherited.begin(), inherited.end(),
+      [&](const InheritedSocket& socket) { return socket.path == path; });
+  if (passed != inherited.end()) {
+    OwnedFd listener = std::move(passed->fd);
+    inherited.erase(passed);
+    return listener;
+  }
+  // Anybody may connect; who may speak is decided by the peer's uid.
+  Result<OwnedFd> listener = ListenUnix({path, 0666, std::nullopt});
+  if (listener) own_sockets_.push_back(path);
+  return listener;
 }
 
 }  // namespace postern

@@ -44,6 +44,7 @@ class Engine {
 
   const Settings& settings() const { return settings_; }
   PolicyStore& store() const { return gate_->store(); }
+  PolicyMap& policy_map() const { return gate_->policy_map(); }
   std::uint64_t spool_octets() const { return spool_.used(); }
 
   Reply Deliver(Call& call) const { return pipe_.Handle(call); }

@@ -5,6 +5,7 @@
 #include "core/gate/explain.h"
 #include "core/gate/probe.h"
 #include "core/names/quoted.h"
+#include "posternd/explain_answer.h"
 
 namespace postern {
 namespace {
@@ -85,8 +86,8 @@ Reply QueryDoor::Explain(const Call& call) const {
   const Result<Question> question = ParseQuestion(call.request);
   if (!question) return ErrorReply(question.error());
   return {"ok",
-          ExplainJson(gate_.Survey(question->recipient, question->next_hop,
-                                   Deadline::After(kExplainBudget)))};
+          ExplainAnswer(gate_, map_, question->recipient, question->next_hop,
+                        Deadline::After(kExplainBudget))};
 }
 
 Reply QueryDoor::Probe(const Call& call) const {

@@ -15,6 +15,7 @@
 #include "core/outcome/result.h"
 #include "core/service/call_pool.h"
 #include "core/service/line_protocol.h"
+#include "postfix-transport/policy_map.h"
 
 namespace postern {
 
@@ -31,9 +32,10 @@ struct ServiceControls {
 // Thread-safe; borrows its parts.
 class QueryDoor {
  public:
-  QueryDoor(Gate& gate, const ServiceControls& controls,
+  // `map` null: the service has none.
+  QueryDoor(Gate& gate, PolicyMap* map, const ServiceControls& controls,
             std::chrono::seconds probe)
-      : gate_(gate), controls_(controls), probe_(probe) {}
+      : gate_(gate), map_(map), controls_(controls), probe_(probe) {}
 
   Reply Handle(const Call& call) const;
 
@@ -45,6 +47,7 @@ class QueryDoor {
   Reply ForgetPublished(const Call& call) const;
 
   Gate& gate_;
+  PolicyMap* const map_;
   const ServiceControls& controls_;
   std::chrono::seconds probe_;  // for one connection
 };

@@ -10,7 +10,9 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <compare>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,6 +50,27 @@ struct ConnectionSettings {
   std::chrono::seconds idle{}, life{};
 };
 
+// "3.7": which words a Postfix knows.
+struct PostfixVersion {
+  unsigned major = 3, minor = 7;
+  auto operator<=>(const PostfixVersion&) const = default;
+};
+
+// A loopback address and a port to listen on.
+struct InetPlace {
+  IpAddress address;
+  Port port;
+  bool operator==(const InetPlace&) const = default;
+};
+
+// What smtp(8) is told through the policy map.
+struct PostfixMapSettings {
+  std::optional<InetPlace> inet;  // besides the unix socket; nothing: none
+  PostfixVersion version;
+  std::string digest;    // "sha256" or "sha512"
+  unsigned lookups = 0;  // at a time
+};
+
 struct Settings {
   std::string author_store, snapshot, state_store, journal, published;
   std::string socket_directory, spool_directory;
@@ -74,6 +97,7 @@ struct Settings {
   std::size_t max_message_size = 0, spool_limit = 0;  // octets
   std::size_t line_length_limit = 0;                  // octets; 0: none
   bool refuse_8bit = false;  // where the server does not offer 8BITMIME
+  PostfixMapSettings postfix_map;
   TimeoutSettings timeouts;
   ConnectionSettings connections;
   std::chrono::hours verdict_retention{}, observation_retention{};

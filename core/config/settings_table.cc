@@ -1,197 +1,13 @@
 #include "core/config/settings_table.h"
 
 #include <array>
-#include <type_traits>
 
-#include "core/config/values.h"
+#include "core/config/setters.h"
 
 namespace postern {
 namespace {
 
-using Values = std::span<const std::string>;
-
-// The last one given counts, as the last of several lines would be read.
-const std::string& One(Values values) { return values.back(); }
-
-template <auto kField>
-Status SetText(Settings& settings, Values values) {
-  settings.*kField = One(values);
-  return {};
-}
-
-template <auto kField>
-Status SetNeeded(Settings& settings, Values values) {
-  if (One(values).empty()) {
-    return Error(Reason::kRequestInvalid, "must not be empty");
-  }
-  settings.*kField = One(values);
-  return {};
-}
-
-template <auto kField>
-Status SetPath(Settings& settings, Values values) {
-  if (!One(values).starts_with('/')) {
-    return Error(Reason::kRequestInvalid,
-                 "'" + One(values) + "' is not an absolute path");
-  }
-  settings.*kField = One(values);
-  return {};
-}
-
-template <auto kField>
-Status SetWords(Settings& settings, Values values) {
-  settings.*kField = SplitWords(values);
-  return {};
-}
-
-// Each value is one item, spaces and all.
-template <auto kField>
-Status SetLines(Settings& settings, Values values) {
-  (settings.*kField).clear();
-  for (const std::string& value : values) {
-    if (!value.empty()) (settings.*kField).push_back(value);
-  }
-  return {};
-}
-
-template <auto kField>
-Status SetSwitch(Settings& settings, Values values) {
-  const Result<bool> value = ParseSwitch(One(values));
-  if (!value) return value.error();
-  settings.*kField = *value;
-  return {};
-}
-
-template <auto kField>
-Status SetSize(Settings& settings, Values values) {
-  const Result<std::size_t> value = ParseSize(One(values));
-  if (!value) return value.error();
-  settings.*kField = *value;
-  return {};
-}
-
-template <auto kField>
-Status SetTimeout(Settings& settings, Values values) {
-  const Result<std::chrono::seconds> value = ParseDuration(One(values));
-  if (!value) return value.error();
-  settings.timeouts.*kField = *value;
-  return {};
-}
-
-template <auto kField>
-Status SetRetention(Settings& settings, Values values) {
-  const Result<std::chrono::seconds> value = ParseDuration(One(values));
-  if (!value) return value.error();
-  settings.*kField = std::chrono::ceil<std::chrono::hours>(*value);
-  return {};
-}
-
-Status SetLineLength(Settings& settings, Values values) {
-  // Shorter than what RFC 5322 section 2.1.1 recommends would only do harm.
-  constexpr std::size_t kShortest = 78;
-  const Result<std::size_t> value = ParseCount(One(values), 0, 1'000'000);
-  if (!value) return value.error();
-  if (*value != 0 && *value < kShortest) {
-    return Error{Reason::kRequestInvalid,
-                 "line-length-limit: 0 (no limit) or at least " +
-                     std::to_string(kShortest)};
-  }
-  settings.line_length_limit = *value;
-  return {};
-}
-
-template <auto kField>
-Status SetCountOf(Settings& settings, Values values) {
-  const Result<std::size_t> value = ParseCount(One(values), 1, 10'000);
-  if (!value) return value.error();
-  settings.*kField = static_cast<unsigned>(*value);
-  return {};
-}
-
-template <auto kField, std::size_t kLow, std::size_t kHigh>
-Status SetConnectionCount(Settings& settings, Values values) {
-  const Result<std::size_t> value = ParseCount(One(values), kLow, kHigh);
-  if (!value) return value.error();
-  auto& field = settings.connections.*kField;
-  field = static_cast<std::remove_reference_t<decltype(field)>>(*value);
-  return {};
-}
-
-template <auto kField, unsigned kMaxSeconds>
-Status SetConnectionTime(Settings& settings, Values values) {
-  const Result<std::chrono::seconds> value = ParseDuration(One(values));
-  if (!value) return value.error();
-  if (*value > std::chrono::seconds(kMaxSeconds)) {
-    return Error(Reason::kRequestInvalid,
-                 "more than " + std::to_string(kMaxSeconds) + " seconds");
-  }
-  settings.connections.*kField = *value;
-  return {};
-}
-
-// Empty: none, or one beside the file of state.
-template <auto kField>
-Status SetOptionalPath(Settings& settings, Values values) {
-  (settings.*kField).clear();
-  if (One(values).empty()) return {};
-  return SetPath<kField>(settings, values);
-}
-
-Status SetWithout8BitMime(Settings& settings, Values values) {
-  if (One(values) != "send" && One(values) != "refuse") {
-    return Error{Reason::kRequestInvalid,
-                 "'" + One(values) + "' is neither send nor refuse"};
-  }
-  settings.refuse_8bit = One(values) == "refuse";
-  return {};
-}
-
-Status SetJournalLimit(Settings& settings, Values values) {
-  const Result<std::size_t> value =
-      ParseCount(One(values), 1000, 1'000'000'000);
-  if (!value) return value.error();
-  settings.journal_limit = *value;
-  return {};
-}
-
-template <auto kField, typename Item>
-Status SetParsed(Settings& settings, Values values) {
-  (settings.*kField).clear();
-  for (const std::string& word : SplitWords(values)) {
-    const Result<Item> item = Item::Parse(word);
-    if (!item) return item.error();
-    (settings.*kField).push_back(*item);
-  }
-  return {};
-}
-
-DoorSettings& DoorNamed(Settings& settings, std::string_view name) {
-  for (DoorSettings& door : settings.doors) {
-    if (door.name == name) return door;
-  }
-  settings.doors.push_back({std::string(name), {}, {}});
-  return settings.doors.back();
-}
-
-Status SetDoorPath(Settings& settings, std::string_view name, Values values) {
-  if (One(values).empty()) {
-    return Error(Reason::kRequestInvalid, "must not be empty");
-  }
-  DoorNamed(settings, name).path = One(values);
-  return {};
-}
-
-// A door that may be left out: without a path it is not opened.
-Status SetOptionalDoorPath(Settings& settings, std::string_view name,
-                           Values values) {
-  DoorNamed(settings, name).path = One(values);
-  return {};
-}
-
-Status SetDoorUsers(Settings& settings, std::string_view name, Values values) {
-  DoorNamed(settings, name).users = SplitWords(values);
-  return {};
-}
+using namespace setters;  // NOLINT
 
 using S = Settings;
 using T = TimeoutSettings;
@@ -250,6 +66,37 @@ constexpr std::array kRows{
          "Connections of lmtp(8) at a time; some more may wait. Not below "
          "the process limit of the transport in master.cf."},
         SetCountOf<&S::lmtp_connections>},
+    SettingRow{
+        {"door-postfix-map", "/var/spool/postfix/postern/map", "NAME",
+         "The socket map that Postfix's smtp(8) asks for policies "
+         "(smtp_tls_policy_maps), likewise; below Postfix's queue directory "
+         "for the same reason. Not opened where its directory does not exist, "
+         "or if it is left empty."},
+        [](S& s, Values v) {
+          return SetOptionalDoorPath(s, "postfix-map", v);
+        }},
+    SettingRow{
+        {"postfix-map-users", "postfix root", "USERS",
+         "Who may ask there: Postfix's mail_owner, and root for "
+         "postmap(1)."},
+        [](S& s, Values v) { return SetDoorUsers(s, "postfix-map", v); }},
+    SettingRow{{"postfix-map-inet", "", "ADDRESS:PORT",
+                "The same map at a loopback address too, 127.0.0.1:8461 for "
+                "example, where every user of this host may read the policies. "
+                "Empty: nowhere."},
+               SetMapInet},
+    SettingRow{{"postfix-map-lookups", "64", "NUMBER",
+                "Questions of the map for which DNS is asked (lines at auto), "
+                "at a time; all others are answered at once. 1 to 1000."},
+               SetMapLookups},
+    SettingRow{{"postfix-version", "3.7", "VERSION",
+                "The oldest Postfix that asks the map. It defers all mail "
+                "about which it is told a word that it does not know."},
+               SetPostfixVersion},
+    SettingRow{{"postfix-digest", "sha256", "sha256|sha512",
+                "The smtp_tls_fingerprint_digest of the Postfix that asks the "
+                "map: pins of this digest are told to it."},
+               SetPostfixDigest},
     SettingRow{
         {"door-exim", "exim", "NAME",
          "The socket of postern-exim.so and of ${readsocket}. Not opened where "

@@ -182,10 +182,11 @@ class Rights {
   void Sockets() {
     for (const DoorSettings& door : settings_.doors) {
       struct stat place {};
-      // The LMTP door is opened where its directory is there.
+      // Below Postfix's queue directory, for Postfix alone; opened where their
+      // directory is there.
+      const bool in_queue = door.name == "lmtp" || door.name == "postfix-map";
       if (door.path.empty() ||
-          (door.name == "lmtp" &&
-           stat(DirectoryOf(door.path).c_str(), &place) != 0)) {
+          (in_queue && stat(DirectoryOf(door.path).c_str(), &place) != 0)) {
         continue;
       }
       const auto file = Look(
@@ -194,7 +195,7 @@ class Rights {
           "systemctl enable --now " + UnitOf(door.name) + " postern.service");
       if (!file) continue;
       const bool open = S_ISSOCK(file->st_mode) && (file->st_mode & 0006) == 6;
-      if (!open && door.name != "lmtp") {
+      if (!open && !in_queue) {
         Tell(Weight::kNo, "socket-rights", door.path,
              S_ISSOCK(file->st_mode) ? "mode " + Octal(file->st_mode)
                                      : "is no socket",
@@ -208,7 +209,7 @@ class Rights {
       if (stat(directory.c_str(), &above) != 0) continue;
       const bool safe =
           (above.st_mode & 0002) == 0 || (above.st_mode & S_ISVTX) != 0;
-      if (safe && ((above.st_mode & 0001) != 0 || door.name == "lmtp")) {
+      if (safe && ((above.st_mode & 0001) != 0 || in_queue)) {
         continue;
       }
       Tell(Weight::kNo, "socket-rights", directory,

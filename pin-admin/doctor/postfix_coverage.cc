@@ -7,6 +7,7 @@
 
 #include "core/names/quoted.h"
 #include "core/policy/route_rule.h"
+#include "pin-admin/doctor/postfix_map_setup.h"
 
 namespace postern {
 namespace {
@@ -125,8 +126,18 @@ class Coverage {
           "routing-undecidable"});
   }
 
+  // smtp(8) asks our map about this domain's own MX. Another next hop hides
+  // whose mail it is.
+  bool AskedAbout(const std::string& domain, const PostfixRoute& route) const {
+    const MasterService* service = config_.Transport(route.transport);
+    return service != nullptr &&
+           (route.next_hop.empty() || route.next_hop == domain) &&
+           AsksPolicyMap(config_, settings_, *service);
+  }
+
   void Route(const WatchedLine& watched, const std::string& domain,
              const PostfixRoute& route) {
+    if (AskedAbout(domain, route)) return;
     const TransportKind kind =
         KindOf(config_, settings_, route.transport, route.next_hop);
     const std::string whom =

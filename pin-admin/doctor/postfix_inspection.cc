@@ -7,6 +7,7 @@
 
 #include "pin-admin/doctor/mta_inspection.h"
 #include "pin-admin/doctor/postfix_coverage.h"
+#include "pin-admin/doctor/postfix_map_setup.h"
 #include "pin-admin/doctor/postfix_setup.h"
 
 namespace postern {
@@ -31,6 +32,7 @@ class PostfixInspection final : public MtaInspection {
     if (!config_) return {Unreadable()};
     std::vector<Diagnosis> found = PostfixTransportSetup(*config_, own_);
     Append(found, PostfixLmtpSetup(*config_, own_));
+    Append(found, PostfixMapSetup(*config_, own_));
     Append(found, PostfixQueueSetup(*config_, own_));
     return found;
   }

@@ -5,6 +5,7 @@
 
 #include "core/names/quoted.h"
 #include "pin-admin/doctor/postfix_coverage.h"
+#include "pin-admin/doctor/postfix_map_setup.h"
 #include "pin-admin/doctor/postfix_setup.h"
 
 namespace postern {
@@ -285,14 +286,17 @@ std::vector<Diagnosis> PostfixTransportSetup(const PostfixConfig& config,
     }
   }
   for (const MasterService& service : config.services()) {
-    any = any || IsOwnLmtp(config, service);
+    any = any || IsOwnLmtp(config, service) ||
+          AsksPolicyMap(config, own.settings, service);
   }
   if (any) return found;
-  found.push_back({Weight::kNo, "transport-missing", config.MasterCf(),
-                   "no service runs " + own.transport_program +
-                       ", and no lmtp(8) leads to the service",
-                   "no mail reaches Postern",
-                   "pin-admin config postfix prints the lines to paste"});
+  found.push_back(
+      {Weight::kNo, "transport-missing", config.MasterCf(),
+       "no service runs " + own.transport_program +
+           ", no lmtp(8) leads to the service, and no smtp(8) asks its policy "
+           "map",
+       "no mail reaches Postern",
+       "pin-admin config postfix prints the lines to paste"});
   return found;
 }
 

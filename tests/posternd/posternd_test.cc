@@ -74,6 +74,26 @@ TEST_F(PosterndTest, AnswersAndStopsCleanly) {
   EXPECT_FALSE(std::filesystem::exists(directory_ + "/query"));
 }
 
+TEST_F(PosterndTest, ThePolicyMapAnswersItsUsersAndDefersWithoutAPolicy) {
+  lines_["postfix-map-users"] = std::to_string(getuid());
+  StartGood();
+  auto fd = ConnectUnix(directory_ + "/map", Soon());
+  ASSERT_TRUE(fd);
+  ASSERT_TRUE(SendText(fd->get(), "19:policy bank.example,", -1, Soon()));
+  ASSERT_EQ(WaitFor(fd->get(), false, -1, Soon()), Waited::kReadable);
+  EXPECT_THAT(ReceiveNow(fd->get(), 4096)->octets,
+              HasSubstr("TEMP 4.3.5 policy-store-unavailable"));
+  EXPECT_THAT(Ask({"status", {}}).rest, HasSubstr("\"name\":\"postfix-map\""));
+
+  lines_["postfix-map-users"] = std::to_string(getuid() + 1);
+  WriteConfig();
+  EXPECT_THAT(Ask({"reload", {}}).rest, HasSubstr("\"reloaded\":true"));
+  fd = ConnectUnix(directory_ + "/map", Soon());
+  ASSERT_TRUE(fd);
+  ASSERT_EQ(WaitFor(fd->get(), false, -1, Soon()), Waited::kReadable);
+  EXPECT_EQ(ReceiveNow(fd->get(), 4096)->octets, "");
+}
+
 TEST_F(PosterndTest, TheLmtpDoorIsThereOrLeftOutAndSaysSo) {
   const auto greeted = [this] {
     const auto fd = ConnectUnix(directory_ + "/lmtp", Soon());

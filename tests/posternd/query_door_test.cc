@@ -42,7 +42,8 @@ class QueryDoorTest : public testing::Test {
     Call call;
     call.request = request;
     call.peer.uid = uid;
-    return QueryDoor(gate_, controls_, std::chrono::seconds(1)).Handle(call);
+    return QueryDoor(gate_, nullptr, controls_, std::chrono::seconds(1))
+        .Handle(call);
   }
 
   json Explain(const std::string& domain) {

@@ -62,6 +62,7 @@ class RunningPosternd : public testing::Test {
               {"pipe-users", std::to_string(getuid())},
               {"query-users", std::to_string(getuid())},
               {"door-lmtp", "lmtp"},
+              {"door-postfix-map", "map"},
               {"lmtp-users", std::to_string(getuid())},
               {"lmtp-connections", "2"},
               {"worker-threads", "2"}};

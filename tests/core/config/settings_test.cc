@@ -183,6 +183,35 @@ TEST(SettingsTest, EightBitOctetsGoUnlessTheyAreRefused) {
   EXPECT_FALSE(ParseSettings("without-8bitmime = yes").ok());
 }
 
+TEST(SettingsTest, ThePolicyMapListensAtLoopbackOnly) {
+  EXPECT_FALSE(ParseSettings("")->postfix_map.inet);
+  const auto v4 = ParseSettings("postfix-map-inet = 127.0.0.1:8461");
+  ASSERT_TRUE(v4.ok());
+  EXPECT_EQ(v4->postfix_map.inet->port.value, 8461);
+  EXPECT_TRUE(ParseSettings("postfix-map-inet = [::1]:8461").ok());
+  for (const char* place :
+       {"0.0.0.0:8461", "192.0.2.1:8461", "[::]:8461", "8461", "127.0.0.1",
+        "127.0.0.1:0", "localhost:1"}) {
+    SCOPED_TRACE(place);
+    EXPECT_FALSE(
+        ParseSettings(std::string("postfix-map-inet = ") + place).ok());
+  }
+}
+
+TEST(SettingsTest, KnowsWhichPostfixAsks) {
+  EXPECT_EQ(ParseSettings("")->postfix_map.version, (PostfixVersion{3, 7}));
+  EXPECT_EQ(ParseSettings("postfix-version = 3.10.2")->postfix_map.version,
+            (PostfixVersion{3, 10}));
+  for (const char* version : {"3", "3.3", "2.11", "new", "3.x", ""}) {
+    SCOPED_TRACE(version);
+    EXPECT_FALSE(
+        ParseSettings(std::string("postfix-version = ") + version).ok());
+  }
+  EXPECT_FALSE(ParseSettings("postfix-digest = md5").ok());
+  EXPECT_EQ(ParseSettings("postfix-digest = sha512")->postfix_map.digest,
+            "sha512");
+}
+
 TEST(SettingsTest, TheDocumentationHoldsTheTable) {
   std::ifstream file(POSTERN_SOURCE_DIR "/docs/configuration.md");
   std::ostringstream text;

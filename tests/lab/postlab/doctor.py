@@ -55,7 +55,8 @@ class Bench:
         door.chmod(0o750)
         return Service(name, self.home / "postern" / name, self.programs,
                        private / "author.db",
-                       settings(self) | {"door-lmtp": str(door / "lmtp")})
+                       settings(self) | {"door-lmtp": str(door / "lmtp"),
+                                         "door-postfix-map": str(door / "map")})
 
     def start(self) -> None:
         self.tree.start()

@@ -30,6 +30,10 @@ LMTP = ("postern-lmtp unix - - y - 100 lmtp\n  -o lmtp_send_xforward_command=yes
         "  -o lmtp_data_done_timeout=3600s\n  -o lmtp_connection_cache_on_demand=no\n")
 BY_LMTP = {"default_transport": "postern-lmtp:unix:postern/main/lmtp"}
 
+MAP = "socketmap:unix:postern/main/map:policy"
+BY_MAP = SMTP | {"smtp_tls_policy_maps": MAP, "smtp_tls_fingerprint_digest": "sha256",
+                 "smtp_tls_security_level": "encrypt"}
+
 
 @dataclass
 class Case:
@@ -148,6 +152,25 @@ ROUTING = [
     Case("virtual-alias", {"virtual_alias_domains": "bank.example"},
          {"destination-stays-here": ["virtual_alias_domains"]}, status=3, mail=BANK),
     Case("lmtp-good", BY_LMTP, services=LMTP),
+    Case("map-good", BY_MAP),
+    Case("map-relayhost", BY_MAP | {"relayhost": "[smart.example]"},
+         {"bypass": ["bank.example", ".partner.example", "clinic.example", "enc.example"]},
+         mail=BANK),
+    Case("map-transport", BY_MAP | MAPS, {"bypass": ["bank.example"]},
+         transport("bank.example smtp:[relay.example]\n"), mail=BANK),
+    Case("map-order", BY_MAP | {"smtp_tls_policy_maps": "texthash:{dir}/transport, " + MAP},
+         {"map-order": ["texthash:"], "bypass": ["bank.example", ".partner.example",
+                                                  "clinic.example", "enc.example"]},
+         transport("bank.example may\n"), mail=BANK),
+    Case("map-digest", BY_MAP | {"smtp_tls_fingerprint_digest": "md5"},
+         {"map-digest": ["md5", "sha256"]}),
+    Case("map-level", BY_MAP | {"smtp_tls_security_level": "may"}, {"map-level": ["may"]},
+         status=3),
+    Case("map-chroot", BY_MAP | {"smtp_tls_policy_maps":
+                                 "socketmap:unix:/run/postern/map:policy"},
+         {"map-unreachable": ["/run/postern/map"],
+          "bypass": ["bank.example", ".partner.example", "clinic.example", "enc.example"]},
+         mail=BANK),
     Case("lmtp-alone", BY_LMTP, services=LMTP, edit=((PROGRAM, "/run/lab/bin/other"),)),
     Case("lmtp-alone-stock", SMTP, {"bypass": ["postern-lmtp:unix:postern/main/lmtp"]},
          services=LMTP, edit=((PROGRAM, "/run/lab/bin/other"),)),

@@ -36,6 +36,7 @@ class Fault:
     arguments: str = ARGUMENTS
     recipient_limit: int = 1
     impatient: bool = False          # the client gives up after seconds
+    patience: int = PATIENCE         # for the attempt that fails
     silent: bool = False             # the MTA keeps the message without a word of the attempt
     domain: str = DOMAIN
     expect: Expect = field(default_factory=lambda: Expect("deferred"))
@@ -143,7 +144,8 @@ def nobody_listens(scene):
 
 def not_allowed(scene):
     """The door's list of users does not name the client's."""
-    service = scene.own_service(**{"pipe-users": "root", "lmtp-users": "root"})
+    service = scene.own_service(**{"pipe-users": "root", "lmtp-users": "root",
+                                   "postfix-map-users": "root"})
     service.start()
     yield
     service.stop()
@@ -323,6 +325,9 @@ SERVICE_FAULTS = [
 
 def of(adapter: str) -> list[Fault]:
     """The faults of what stands between that mail server and the receivers."""
+    if adapter == "postfix-map":
+        from . import map_faults  # pylint: disable=C0415
+        return map_faults.ALL
     return (LMTP_FAULTS if adapter == "postfix-lmtp" else PIPE_FAULTS) + SERVICE_FAULTS
 
 
@@ -359,7 +364,7 @@ def _run(lab, fault: Fault, scene: Scene) -> tuple[list[str], str]:
     if stage == "under way":
         next(play)
     first = 0 if fault.silent else 1
-    got = lab.world.sender.wait_attempt(scene.queue_id, 1, PATIENCE) if first else \
+    got = lab.world.sender.wait_attempt(scene.queue_id, 1, fault.patience) if first else \
         lab.world.sender.wait_kept(scene.queue_id, PATIENCE)
     before = judge.baseline(lab.world, receivers)
     found = judge.problems(lab.world, receivers, before, mail, got, fault.expect)

@@ -38,6 +38,7 @@ RIGHTS = {
     "/var/spool/postern": "drwx------ postern:postern",
     "/var/spool/postfix/postern": "drwxr-x--- postern:postfix",
     "/var/spool/postfix/postern/lmtp": "srw-rw---- postern:postfix",
+    "/var/spool/postfix/postern/map": "srw-rw---- postern:postfix",
 }
 
 
@@ -119,14 +120,16 @@ def first_installation(trial: Trial) -> None:
     listed = root.must("dpkg-query", "-W", "-f", "${Conffiles}", "postern")
     trial.check("postern.conf is a conffile", "/etc/postern/postern.conf" in listed, listed)
     for name, wanted in (("postern.service", "multi-user"), ("postern.socket", "sockets"),
-                         ("postern-lmtp.socket", "sockets")):
+                         ("postern-lmtp.socket", "sockets"),
+                         ("postern-postfix-map.socket", "sockets")):
         link = root.file(f"/etc/systemd/system/{wanted}.target.wants/{name}")
         trial.check(f"{name} is enabled", link.is_symlink())
 
 
 def hardening(trial: Trial) -> None:
     done = trial.root.run("systemd-analyze", "verify", "--man=no", "postern.service",
-                          "postern.socket", "postern-lmtp.socket")
+                          "postern.socket", "postern-lmtp.socket",
+                          "postern-postfix-map.socket")
     trial.check("systemd reads the units without a warning",
                 done.returncode == 0 and not done.stdout.strip(), done.stdout)
     # Tenths: 20 is 2.0.

@@ -122,8 +122,10 @@ class Service:
             "state": directory / "state" / "state.db",
             "socket-directory": self.sockets, "spool-directory": directory / "spool",
             "door-lmtp": self.sockets / "lmtp", "lmtp-users": "postfix",
+            "door-postfix-map": self.sockets / "map",
         } | settings
         self.doors = {"pipe": self.sockets / "pipe", "lmtp": Path(lines["door-lmtp"]),
+                      "map": Path(lines["door-postfix-map"]),
                       "exim": self.sockets / "exim", "sendmail": self.sockets / "sendmail",
                       "sendmail-map": self.sockets / "sendmail-map"}
         self.config.write_text("".join(

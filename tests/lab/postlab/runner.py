@@ -115,10 +115,11 @@ class Lab:
         mail = self.compose(scenario)
         queue_id, attempt = self.world.sender.submit(mail), 1
         got = self.world.sender.wait_attempt(queue_id, attempt, PATIENCE)
-        found = judge.problems(self.world, receivers, before, mail, got, scenario.expect)
-        found += self._audited(queue_id, scenario.expect)
-        found += policy_hosts.problems(self, scenario, scenario.expect)
-        found += self._ask(scenario, scenario.ask, queue_id)
+        want = self.world.sender.as_told(scenario.expect)
+        found = judge.problems(self.world, receivers, before, mail, got, want)
+        found += self._audited(queue_id, want)
+        found += policy_hosts.problems(self, scenario, want)
+        found += self._ask(scenario, self.world.sender.asks(scenario.ask), queue_id)
         for step in scenario.steps:
             for action in step.do:
                 if not policy_hosts.do(self, scenario, action):
@@ -131,10 +132,11 @@ class Lab:
                 mail, attempt = self.compose(scenario), 1
                 queue_id = self.world.sender.submit(mail)
             got = self.world.sender.wait_attempt(queue_id, attempt, PATIENCE)
-            found += judge.problems(self.world, receivers, before, mail, got, step.expect)
-            found += self._audited(queue_id, step.expect)
-            found += policy_hosts.problems(self, scenario, step.expect)
-            found += self._ask(scenario, step.ask, queue_id)
+            want = self.world.sender.as_told(step.expect)
+            found += judge.problems(self.world, receivers, before, mail, got, want)
+            found += self._audited(queue_id, want)
+            found += policy_hosts.problems(self, scenario, want)
+            found += self._ask(scenario, self.world.sender.asks(step.ask), queue_id)
         return found, f"{got.result} {got.status}"
 
     def compose(self, scenario) -> messages.Mail:
@@ -214,6 +216,10 @@ def show_list(adapter: str) -> int:
         for trap in traps_of(adapter):
             print(f"{trap.id:8} {trap.title}")
         return 0
+    if adapter == "postfix-map":
+        for fault in faults.of(adapter):
+            print(f"{fault.id:8} {fault.title}")
+        return 0
     for thing in faults.of(adapter) + PLAYS:
         print(f"{thing.id:8} {thing.title}")
     print(several.TITLE)
@@ -238,13 +244,15 @@ def main(chosen: argparse.Namespace) -> int:
          if s.row not in APART and s.id not in played and lab.world.sender.can(s)], chosen.only)
     is_alone = lab.family in ("exim", "sendmail")
     broken = [] if is_alone else scenario_file.select(faults.of(chosen.adapter), chosen.only)
-    plays = [] if is_alone else scenario_file.select(PLAYS, chosen.only)
+    # Not smtp(8), whose connections are its own.
+    hands_over = chosen.adapter in ("postfix-pipe", "postfix-lmtp")
+    plays = [] if not hands_over else scenario_file.select(PLAYS, chosen.only)
     traps = scenario_file.select(traps_of(chosen.adapter), chosen.only)
     ids = {s.id for s in wanted}
     lab.selected = ids.__contains__
-    mixed = (not chosen.only or "22" in chosen.only) and lab.family == "postfix"
+    mixed = (not chosen.only or "22" in chosen.only) and hands_over
     # Row 23 needs strace beside the programs.
-    endings = (lab.family == "postfix" and not chosen.packages
+    endings = (hands_over and not chosen.packages
                and (not chosen.only or "23" in chosen.only))
     unknown = [i for i in chosen.only if i not in ("22", "23")
                and not any(i in (x.id, str(x.row)) for x in wanted + broken + plays + traps)]

@@ -157,9 +157,9 @@ def as_sent_by(scenario: Scenario, adapter: str, family: str) -> Scenario:
     return changed
 
 
-def is_absent(scenario: Scenario, family: str) -> bool:
-    """True where that mail server has nothing of what the scenario is about."""
-    return bool(scenario.instead.get(family, {}).get("absent"))
+def is_absent(scenario: Scenario, name: str) -> bool:
+    """True where that adapter, or mail server, has nothing of what the scenario is about."""
+    return bool(scenario.instead.get(name, {}).get("absent"))
 
 
 def load(file: Path = FILE) -> list[Scenario]:

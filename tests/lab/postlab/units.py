@@ -36,7 +36,8 @@ class Unit:
     def __init__(self, root, directory: str = "lib/systemd/system"):
         self.root = root
         self.sockets = [read(root.path / directory / name)
-                        for name in ("postern.socket", "postern-lmtp.socket")]
+                        for name in ("postern.socket", "postern-lmtp.socket",
+                                     "postern-postfix-map.socket")]
         self.service_unit = read(root.path / directory / "postern.service")
         self.listeners, self.process = [], None
 

@@ -6,8 +6,8 @@ became of it, and retries what it holds. See PostfixPipe for the methods.
 
 
 def names() -> list[str]:
-    return ["postfix-pipe", "postfix-lmtp", "exim", "exim-light", "exim-openssl", "sendmail",
-            "sendmail-strict"]
+    return ["postfix-pipe", "postfix-lmtp", "postfix-map", "exim", "exim-light", "exim-openssl",
+            "sendmail", "sendmail-strict"]
 
 
 def family(name: str) -> str:
@@ -23,6 +23,9 @@ def make(name: str):
     if name == "postfix-lmtp":
         from .postfix_lmtp import PostfixLmtp  # pylint: disable=C0415
         return PostfixLmtp
+    if name == "postfix-map":
+        from .postfix_map import PostfixMap  # pylint: disable=C0415
+        return PostfixMap
     if name == "exim":
         from .exim import Exim  # pylint: disable=C0415
         return Exim

@@ -1,8 +1,5 @@
 """Postfix's lmtp(8), chrooted, at posternd's LMTP door: the sender under test."""
 
-import os
-import shutil
-
 from ..scenarios import fill
 from .postfix_pipe import PostfixPipe, Transport, find_process
 
@@ -19,12 +16,7 @@ class PostfixLmtp(PostfixPipe):
     copies_for_two = 1
 
     def service_settings(self) -> dict:
-        """The door lies under the queue directory, which is lmtp(8)'s root."""
-        directory = self.postfix.queue / "postern"
-        directory.mkdir(exist_ok=True)
-        shutil.chown(directory, "postern", "postfix")
-        os.chmod(directory, 0o750)
-        return {"door-lmtp": str(directory / "lmtp")}
+        return {"door-lmtp": self.below_queue("lmtp")}
 
     def use(self, service) -> None:
         self.hops = {}  # its next hop is the door

@@ -1,6 +1,8 @@
 """Postfix with `postern-transport` as a pipe(8) transport: the sender under test."""
 
+import os
 import re
+import shutil
 import subprocess
 import time
 from dataclasses import dataclass
@@ -65,6 +67,14 @@ class PostfixPipe:
         """What the service's configuration needs for this mail server."""
         return {}
 
+    def below_queue(self, name: str) -> str:
+        """A door's path under the queue directory, which is the root of chrooted agents."""
+        directory = self.postfix.queue / "postern"
+        directory.mkdir(exist_ok=True)
+        shutil.chown(directory, "postern", "postfix")
+        os.chmod(directory, 0o750)
+        return str(directory / name)
+
     def use(self, service) -> None:
         """The service that the mail goes through; before start()."""
         self.transports[0].door = service.pipe
@@ -76,6 +86,14 @@ class PostfixPipe:
     def can(self, _scenario) -> bool:
         """Whether what the scenario is about exists for this mail server."""
         return True
+
+    def as_told(self, expect):
+        """What of it shows in this mail server's log and in the service's."""
+        return expect
+
+    def asks(self, questions):
+        """Those that can be asked about its mail."""
+        return questions
 
     def add_transport(self, transport: Transport) -> None:
         """Another one, for one recipient; before start()."""

@@ -1,0 +1,204 @@
+// tests/postfix-transport/policy_map_test.cc
+//
+// The keys that smtp(8) asks: which line answers which, and that nothing is
+// ever NOTFOUND. Lines at `auto` with a DNS that says what it is told to.
+#include "postfix-transport/policy_map.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/testlib/fake_resolver.h"
+#include "tests/testlib/memory_policy_store.h"
+
+namespace postern {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::seconds;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class SetClock final : public Clock {
+ public:
+  TimePoint Now() const override { return now; }
+  TimePoint now{hours(500'000)};
+};
+
+class FirstOnes final : public Random {
+ public:
+  std::uint64_t Below(std::uint64_t) override { return 0; }
+};
+
+// DANE or MTA-STS in one word.
+class PublishedSource final : public PolicySource {
+ public:
+  class Bound final : public BoundSource {
+   public:
+    explicit Bound(Contribution says) : says_(std::move(says)) {}
+    Contribution ForHost(const HostFacts&, Deadline) const override {
+      return says_;
+    }
+
+   private:
+    const Contribution says_;
+  };
+
+  explicit PublishedSource(std::string_view name) : name_(name) {
+    says.source = name;
+  }
+  std::string_view name() const override { return name_; }
+  Result<std::unique_ptr<const BoundSource>> ForDestination(const Destination&,
+                                                            Deadline) override {
+    ++asked;
+    return std::unique_ptr<const BoundSource>(std::make_unique<Bound>(says));
+  }
+
+  Contribution says;
+  int asked = 0;
+
+ private:
+  std::string_view name_;
+};
+
+class PolicyMapTest : public testing::Test {
+ protected:
+  PolicyMapTest() {
+    store_.Set("* may");
+    resolver_.SetMx("plain.example", MxHosts({{10, "mx.plain.example"}}));
+    resolver_.SetA("mx.plain.example", Addresses({"192.0.2.1"}));
+    resolver_.SetAaaa("mx.plain.example", NoData<IpAddress>());
+  }
+
+  std::string Ask(const std::string& key) {
+    const SocketMapQuery query{"policy", key};
+    std::optional<SocketMapReply> known = map_.Known(query);
+    known_at_once_ = known.has_value();
+    const SocketMapReply reply =
+        known ? *known : map_.Find(query, Deadline::After(seconds(20)));
+    return std::string(ToString(reply.status)) + ' ' + reply.text;
+  }
+
+  SetClock clock_;
+  FirstOnes random_;
+  MemoryPolicyStore store_;
+  FakeResolver resolver_;
+  Router router_{resolver_, random_, OwnIdentity{}};
+  PublishedSource dane_{"dane"}, sts_{"mta-sts"};
+  PolicySource* sources_[2] = {&dane_, &sts_};
+  TlsClient tls_;
+  Gate gate_{Gate::Parts{.store = store_,
+                         .resolver = resolver_,
+                         .router = router_,
+                         .sources = sources_,
+                         .left_out = {},
+                         .tls = tls_,
+                         .clock = clock_,
+                         .helo = "mta.example",
+                         .timeouts = {}}};
+  PolicyMap map_{store_, gate_, clock_, SmtpClient{}};
+  bool known_at_once_ = false;
+};
+
+TEST_F(PolicyMapTest, TheLineOfTheDomainItsParentOrTheDefaultAnswers) {
+  store_.Set("bank.example encrypt");
+  store_.Set(".bank.example dane-only");
+  EXPECT_THAT(Ask("bank.example"), StartsWith("OK encrypt "));
+  EXPECT_THAT(Ask("BANK.Example."), StartsWith("OK encrypt "));
+  EXPECT_THAT(Ask("a.bank.example"), StartsWith("OK dane-only "));
+  EXPECT_THAT(Ask("other.example"), StartsWith("OK may "));
+  EXPECT_TRUE(known_at_once_);
+}
+
+TEST_F(PolicyMapTest, NeverNotFound) {
+  for (const char* key : {"", ".", ".bank.example", "a b", "[", "[]", "a..b",
+                          "[relay.example]:25", "[192.0.2.1]", "\xff", "*"}) {
+    SCOPED_TRACE(key);
+    EXPECT_THAT(Ask(key), StartsWith("TEMP "));
+    EXPECT_TRUE(known_at_once_);
+  }
+  const auto other = map_.Known({"other", "bank.example"});
+  ASSERT_TRUE(other);
+  EXPECT_EQ(other->status, SocketMapReply::Status::kTemp);
+}
+
+TEST_F(PolicyMapTest, AHostsKeyNeedsALineOfItsOwn) {
+  EXPECT_THAT(Ask("[relay.example]:587"), HasSubstr("policy-missing"));
+  store_.Set("[relay.example]:587 encrypt");
+  EXPECT_THAT(Ask("[relay.example]:587"), StartsWith("OK encrypt "));
+  EXPECT_THAT(Ask("[relay.example]"), StartsWith("TEMP "));
+}
+
+TEST_F(PolicyMapTest, ADomainAtAnotherPortHasTheDomainsLineOrItsOwn) {
+  store_.Set("bank.example encrypt");
+  EXPECT_THAT(Ask("bank.example:2525"), StartsWith("OK encrypt "));
+  store_.Set("bank.example:2525 dane-only");
+  EXPECT_THAT(Ask("bank.example:2525"), HasSubstr("both hold"));
+  store_.Set("bank.example may note=x");
+  EXPECT_THAT(Ask("bank.example:2525"), StartsWith("OK dane-only "));
+}
+
+TEST_F(PolicyMapTest, WhatCannotBeSaidDefersAndHints) {
+  store_.Set("bank.example sts");
+  const std::string said = Ask("bank.example");
+  EXPECT_THAT(said, StartsWith("TEMP bank.example: sts"));
+  EXPECT_THAT(said, HasSubstr("hint: "));
+}
+
+TEST_F(PolicyMapTest, AStoreThatCannotBeReadDefers) {
+  store_.Break();
+  EXPECT_THAT(Ask("bank.example"), HasSubstr("policy-store-unavailable"));
+}
+
+TEST_F(PolicyMapTest, AutoIsItsFloorWhereNothingIsPublished) {
+  store_.Set("plain.example auto floor=encrypt");
+  EXPECT_THAT(Ask("plain.example"), StartsWith("OK encrypt "));
+  EXPECT_FALSE(known_at_once_);
+  EXPECT_THAT(Ask("plain.example"), StartsWith("OK encrypt "));
+  EXPECT_TRUE(known_at_once_);
+
+  // A commit bites at once, and so does time.
+  store_.Set("plain.example auto");
+  EXPECT_THAT(Ask("plain.example"), StartsWith("OK may "));
+  EXPECT_FALSE(known_at_once_);
+  clock_.now += seconds(61);
+  sts_.says.state = Contribution::State::kHostFailed;
+  sts_.says.reason = Reason::kDnsLookupFailed;
+  EXPECT_THAT(Ask("plain.example"), StartsWith("TEMP "));
+}
+
+TEST_F(PolicyMapTest, AnAnswerThatHoldsForNoTimeIsStillOne) {
+  store_.Set("plain.example auto");
+  sts_.says.ttl = seconds(0);
+  EXPECT_THAT(Ask("plain.example"), StartsWith("OK may "));
+  EXPECT_THAT(Ask("plain.example"), StartsWith("OK may "));
+  EXPECT_FALSE(known_at_once_);
+}
+
+TEST_F(PolicyMapTest, AutoDefersWhereSomethingIsPublished) {
+  store_.Set("plain.example auto");
+  for (PublishedSource* source : {&dane_, &sts_}) {
+    SCOPED_TRACE(source->name());
+    const Contribution before = source->says;
+    source->says.state = Contribution::State::kHostFailed;
+    source->says.reason = Reason::kDnsLookupFailed;
+    EXPECT_THAT(Ask("plain.example"), StartsWith("TEMP plain.example: auto"));
+    source->says = before;
+  }
+  dane_.says.state = Contribution::State::kUnusable;
+  EXPECT_THAT(Ask("plain.example"), HasSubstr("DANE or MTA-STS decides"));
+}
+
+TEST_F(PolicyMapTest, AutoDefersWhereItsHostsCannotBeFoundOut) {
+  store_.Set("nowhere.example auto");
+  EXPECT_THAT(Ask("nowhere.example"), StartsWith("TEMP nowhere.example: "));
+}
+
+TEST_F(PolicyMapTest, AutoWithAFloorThatCannotBeSaidAsksNobody) {
+  store_.Set("plain.example auto floor=secure");
+  EXPECT_THAT(Ask("plain.example"), HasSubstr("cn=never"));
+  EXPECT_TRUE(known_at_once_);
+  EXPECT_EQ(dane_.asked, 0);
+}
+
+}  // namespace
+}  // namespace postern
