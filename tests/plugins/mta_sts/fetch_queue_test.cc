@@ -84,7 +84,7 @@ TEST_F(FetchQueueTest, BegunTooLateIsAsNotBegun) {
         return PublishedEntry{};
       },
       1);
-  late.Start(TestDomain("first.test"), Urgency::kDue);
+  late.Start(TestDomain("first.test"), Urgency::kMailWaits);
   std::thread opener([this] {
     std::this_thread::sleep_for(milliseconds(450));
     Open();
