@@ -83,6 +83,15 @@ bool IsOfTheDestination(Reason reason) {
          reason == Reason::kDnsLookupFailed;
 }
 
+Error WhyNotHad(const FetchQueue::Outcome& renewed) {
+  if (renewed) return {Reason::kStsPolicyInvalid, "it can't be read again"};
+  if (renewed.error().reason() != Reason::kDeadlineExceeded) {
+    return renewed.error();
+  }
+  // The host had its time.
+  return {Reason::kStsPolicyFetchError, renewed.error().detail()};
+}
+
 std::string Join(const std::vector<std::string>& faults) {
   constexpr std::size_t kMost = 3;
   std::string text;
@@ -198,11 +207,9 @@ StsAnswer PolicyKeeper::Find(const Domain& domain, Deadline deadline) {
         return Holds(*renewed, *std::move(read.policy), now, ttl);
       }
     }
-    // The host had its time.
-    const bool slow =
-        renewed || renewed.error().reason() == Reason::kDeadlineExceeded;
-    reason = slow ? Reason::kStsPolicyFetchError : renewed.error().reason();
-    detail = renewed ? "" : renewed.error().detail();
+    const Error why = WhyNotHad(renewed);
+    reason = why.reason();
+    detail = why.detail();
   }
   if (live) {
     ReadPolicy read = ReadStsPolicy(entry.text);
@@ -330,7 +337,7 @@ Status PolicyKeeper::AskAfresh(const Domain& domain, Deadline deadline) {
         queue_.Renew(domain, deadline.Within(limits_.wait_for_first));
     // Under the same id the one that is held is as good.
     if (known || renewed) return {};
-    return renewed.error();
+    return WhyNotHad(renewed);
   }();
   const std::lock_guard lock(mutex_);
   Remember(afresh_, domain.str(), now + kJustAsked, outcome, now);

@@ -145,6 +145,10 @@ TEST_F(PolicyKeeperTest, ASlowHostDoesNotHoldMailForLong) {
   const StsAnswer late = Find();
   EXPECT_EQ(late.state, State::kNotHad);
   EXPECT_EQ(late.reason, Reason::kStsPolicyFetchError);
+  const Status afresh =
+      keeper_->AskAfresh(domain_, Deadline::After(milliseconds(50)));
+  ASSERT_FALSE(afresh);
+  EXPECT_EQ(afresh.error().reason(), Reason::kStsPolicyFetchError);
   open.count_down();
   Await([this] { return !Entry().text.empty(); });
   EXPECT_EQ(Mode(), StsMode::kEnforce);
