@@ -5,6 +5,7 @@
 
 #include "core/policy/reference_names.h"
 #include "core/policy/silent_source.h"
+#include "core/verify/published_text.h"
 #include "plugins/dane/dane_verifier.h"
 #include "plugins/dane/tlsa_lookup.h"
 
@@ -48,10 +49,12 @@ class Bound final : public BoundSource {
     }
     if (found.records.empty()) return contribution;
     for (const TlsaRecord& record : found.records) {
-      contribution.published->text.push_back(Presentation(record));
+      contribution.published->text.push_back(ShortPresentation(record));
     }
     std::sort(contribution.published->text.begin(),
               contribution.published->text.end());
+    contribution.published->text =
+        BoundedText(std::move(contribution.published->text));
     TakeRecords(host, *found.base, ChooseTlsa(found.records, digests_),
                 deadline, contribution);
     return contribution;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/verify/published_text.h"
 #include "core/x509/path_validator.h"
 
 namespace postern {
@@ -56,10 +57,15 @@ DaneVerifier::DaneVerifier(DaneRequirement requirement)
 }
 
 std::string DaneVerifier::Describe() const {
-  std::string text = "TLSA";
+  std::vector<std::string> records;
   for (const TlsaRecord& record : requirement_.records) {
-    text += &record == &requirement_.records.front() ? " " : " or ";
-    text += ShortPresentation(record);
+    records.push_back(ShortPresentation(record));
+  }
+  std::string text = "TLSA";
+  bool first = true;
+  for (const std::string& record : BoundedText(std::move(records))) {
+    text += std::exchange(first, false) ? " " : " or ";
+    text += record;
   }
   text += " at " + requirement_.owner;
   if (authorities_) text += "; below usage 2, named " + ToString(names_);

@@ -21,7 +21,7 @@ FetchQueue::~FetchQueue() {
 
 std::size_t FetchQueue::waiting() const {
   const std::lock_guard lock(mutex_);
-  return queue_.size();
+  return Waiting();
 }
 
 void FetchQueue::Start(const Domain& domain, Urgency urgency) {
@@ -29,13 +29,20 @@ void FetchQueue::Start(const Domain& domain, Urgency urgency) {
   (void)Join(domain, urgency);
 }
 
-std::optional<FetchQueue::Outcome> FetchQueue::Renew(const Domain& domain,
-                                                     Deadline deadline) {
+FetchQueue::Outcome FetchQueue::Renew(const Domain& domain, Deadline deadline) {
+  const auto asked = Deadline::MonotonicClock::now();
   std::unique_lock lock(mutex_);
   const std::shared_ptr<Flight> flight = Join(domain, Urgency::kMailWaits);
   landed_.wait_until(lock, deadline.at(),
                      [&] { return flight->outcome.has_value(); });
-  return flight->outcome;
+  if (flight->outcome) return *flight->outcome;
+  if (!flight->begun || *flight->begun > asked + (deadline.at() - asked) / 2) {
+    return Error{Reason::kServiceBusy,
+                 "too many policies are being fetched; that of " +
+                     domain.str() + " has to wait"};
+  }
+  return Error{Reason::kDeadlineExceeded,
+               "the policy of " + domain.str() + " is still being fetched"};
 }
 
 // Under the lock.
@@ -43,18 +50,16 @@ std::shared_ptr<FetchQueue::Flight> FetchQueue::Join(const Domain& domain,
                                                      Urgency urgency) {
   std::shared_ptr<Flight>& flight = flights_[domain.str()];
   if (!flight) {
-    flight = std::make_shared<Flight>(Flight{domain, false, std::nullopt});
-  } else if (flight->begun || urgency == Urgency::kDue) {
+    flight = std::make_shared<Flight>(Flight{domain, urgency});
+  } else if (flight->begun || urgency == Urgency::kDue ||
+             flight->urgency == Urgency::kMailWaits) {
     return flight;
   } else {
-    std::erase(queue_, flight);
+    std::erase(due_, flight);
+    flight->urgency = urgency;
   }
-  if (urgency == Urgency::kMailWaits) {
-    queue_.push_front(flight);
-  } else {
-    queue_.push_back(flight);
-  }
-  if (idle_ < queue_.size() && threads_.size() < most_threads_) {
+  (urgency == Urgency::kMailWaits ? wanted_now_ : due_).push_back(flight);
+  if (idle_ < Waiting() && threads_.size() < most_threads_) {
     try {
       threads_.emplace_back([this] { Run(); });
     } catch (const std::system_error&) {
@@ -70,12 +75,13 @@ void FetchQueue::Run() {
   std::unique_lock lock(mutex_);
   for (;;) {
     ++idle_;
-    wanted_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    wanted_.wait(lock, [this] { return stopping_ || Waiting() > 0; });
     --idle_;
     if (stopping_) return;
-    const std::shared_ptr<Flight> flight = std::move(queue_.front());
-    queue_.pop_front();
-    flight->begun = true;
+    auto& queue = wanted_now_.empty() ? due_ : wanted_now_;
+    const std::shared_ptr<Flight> flight = std::move(queue.front());
+    queue.pop_front();
+    flight->begun = Deadline::MonotonicClock::now();
     lock.unlock();
     std::optional<Outcome> outcome;
     try {

@@ -1,7 +1,8 @@
 // plugins/mta_sts/fetch_queue.h
 //
 // FetchQueue: a few threads that renew policies, each domain once at a time,
-// however many ask for it. What mail waits for goes before what is only due.
+// however many ask for it. What mail waits for goes before what is only due;
+// among equals the first goes first.
 #pragma once
 
 #include <condition_variable>
@@ -41,9 +42,10 @@ class FetchQueue {
 
   // Begins the renewal of `domain`, or joins the one that is under way.
   void Start(const Domain& domain, Urgency urgency);
-  // The same, and waits for its end. Nothing: not over by the deadline; it goes
-  // on.
-  std::optional<Outcome> Renew(const Domain& domain, Deadline deadline);
+  // The same, and waits for its end. Errors besides those of `work`, where it
+  // is not over by the deadline and goes on: kServiceBusy, the queue has taken
+  // more than half of the wait; kDeadlineExceeded, it has not.
+  Outcome Renew(const Domain& domain, Deadline deadline);
 
   // Not begun yet.
   std::size_t waiting() const;
@@ -51,13 +53,15 @@ class FetchQueue {
  private:
   struct Flight {
     Domain domain;
-    bool begun = false;
-    std::optional<Outcome> outcome;
+    Urgency urgency;
+    std::optional<Deadline::MonotonicClock::time_point> begun{};
+    std::optional<Outcome> outcome{};
   };
   using Flights = std::map<std::string, std::shared_ptr<Flight>>;
 
   std::shared_ptr<Flight> Join(const Domain& domain, Urgency urgency);
   void Run();
+  std::size_t Waiting() const { return wanted_now_.size() + due_.size(); }
 
   const Work work_;
   const std::size_t most_threads_;
@@ -66,7 +70,7 @@ class FetchQueue {
   bool stopping_ = false;
   std::size_t idle_ = 0;
   Flights flights_;
-  std::deque<std::shared_ptr<Flight>> queue_;
+  std::deque<std::shared_ptr<Flight>> wanted_now_, due_;  // not begun
   std::vector<std::thread> threads_;
 };
 

@@ -92,20 +92,49 @@ Error FetchError(std::string detail) {
   return {Reason::kStsPolicyFetchError, std::move(detail)};
 }
 
+// Says nothing about the host.
+Error OwnTrouble(std::string detail) {
+  return {Reason::kInternal, std::move(detail)};
+}
+
+bool IsOwnTrouble(CURLcode code) {
+  return code == CURLE_OUT_OF_MEMORY || code == CURLE_FAILED_INIT ||
+         code == CURLE_NOT_BUILT_IN || code == CURLE_BAD_FUNCTION_ARGUMENT ||
+         code == CURLE_UNKNOWN_OPTION || code == CURLE_SSL_ENGINE_NOTFOUND ||
+         code == CURLE_SSL_ENGINE_SETFAILED ||
+         code == CURLE_SSL_ENGINE_INITFAILED || code == CURLE_SSL_CIPHER;
+}
+
 bool IsCertificateTrouble(CURLcode code) {
   return code == CURLE_PEER_FAILED_VERIFICATION ||
          code == CURLE_SSL_ISSUER_ERROR || code == CURLE_SSL_CERTPROBLEM ||
          code == CURLE_SSL_INVALIDCERTSTATUS;
 }
 
-// The media type; its parameters are nobody's business (RFC 8461 section 3.2).
-bool IsPlainText(std::string_view type) {
-  type = TrimBack(TrimFront(type.substr(0, type.find(';'))));
-  constexpr std::string_view kPlain = "text/plain";
-  return std::equal(type.begin(), type.end(), kPlain.begin(), kPlain.end(),
-                    [](char a, char b) {
+bool IsWord(std::string_view text, std::string_view lower_case) {
+  return std::equal(text.begin(), text.end(), lower_case.begin(),
+                    lower_case.end(), [](char a, char b) {
                       return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b;
                     });
+}
+
+// The media type; its parameters are nobody's business (RFC 8461 section 3.2).
+bool IsPlainText(std::string_view type) {
+  return IsWord(TrimBack(TrimFront(type.substr(0, type.find(';')))),
+                "text/plain");
+}
+
+// Whether the answer itself says where it ends. What ends with the connection
+// can be cut short by anybody on the way: libcurl takes an end without
+// close_notify for one. (HTTP/2, where every end is told, is not spoken.)
+bool HasItsEnd(CURL* handle) {
+  curl_off_t length = -1;
+  curl_easy_getinfo(handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+  if (length >= 0) return true;
+  curl_header* coding = nullptr;
+  return curl_easy_header(handle, "Transfer-Encoding", 0, CURLH_HEADER, -1,
+                          &coding) == CURLHE_OK &&
+         coding->amount == 1 && IsWord(coding->value, "chunked");
 }
 
 // What the host presented, leaf first.
@@ -154,11 +183,11 @@ class HttpsFetcher final : public PolicyFetcher {
     if (!addresses) return addresses.error();
 
     const Easy handle(curl_easy_init());
-    if (!handle) return FetchError("libcurl gives no handle");
+    if (!handle) return OwnTrouble("libcurl gives no handle");
     const std::string port = std::to_string(options_.port.value);
     const List resolve(curl_slist_append(
         nullptr, (host->str() + ':' + port + ':' + *addresses).c_str()));
-    if (!resolve) return FetchError("no memory");
+    if (!resolve) return OwnTrouble("no memory");
     const std::string url = "https://" + host->str() +
                             (options_.port == Port{443} ? "" : ":" + port) +
                             "/.well-known/mta-sts.txt";
@@ -252,7 +281,7 @@ class HttpsFetcher final : public PolicyFetcher {
     setup.Set(CURLOPT_XFERINFODATA, &transfer);
     setup.Set(CURLOPT_NOPROGRESS, 0L);
     if (setup.ok()) return {};
-    return FetchError("libcurl can't be set up: " + setup.why());
+    return OwnTrouble("libcurl can't be set up: " + setup.why());
   }
 
   static Error Failure(CURLcode code, const Transfer& transfer,
@@ -260,13 +289,16 @@ class HttpsFetcher final : public PolicyFetcher {
     if (transfer.too_long) {
       return FetchError(host.str() + " sends more than 64 KiB");
     }
-    if (transfer.no_memory) return FetchError("no memory");
-    if (transfer.stop.load()) return FetchError("the service is stopping");
+    if (transfer.no_memory) return OwnTrouble("no memory");
+    if (transfer.stop.load()) {
+      return {Reason::kServiceStopping, "the service is stopping"};
+    }
     std::string said = words[0] == '\0' ? curl_easy_strerror(code) : words;
     said = host.str() + ": " + Quoted(said);
     if (code == CURLE_SSL_CACERT_BADFILE) {
       return {Reason::kTrustStoreUnavailable, std::move(said)};
     }
+    if (IsOwnTrouble(code)) return OwnTrouble(std::move(said));
     if (IsCertificateTrouble(code)) {
       return {Reason::kStsWebpkiInvalid, std::move(said)};
     }
@@ -290,6 +322,9 @@ class HttpsFetcher final : public PolicyFetcher {
     request.at = clock_.Now();
     const PathResult result = ValidatePath(request);
     if (result.accepted()) return {};
+    if (result.fault->reason == Reason::kInternal) {
+      return OwnTrouble(host.str() + ": " + result.fault->detail);
+    }
     return Error{Reason::kStsWebpkiInvalid,
                  host.str() + ": " +
                      std::string(Describe(result.fault->reason).token) + ": " +
@@ -310,6 +345,11 @@ class HttpsFetcher final : public PolicyFetcher {
       return FetchError("the media type is " +
                         (type == nullptr ? "missing" : Quoted(type)) +
                         ", not text/plain");
+    }
+    if (!HasItsEnd(handle)) {
+      return FetchError(
+          "the answer has neither a Content-Length nor chunks, so its end "
+          "can't be told from a cut");
     }
     return {};
   }

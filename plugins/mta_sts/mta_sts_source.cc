@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/verify/published_text.h"
 #include "core/x509/file_cache.h"
 #include "plugins/mta_sts/mta_sts_verifier.h"
 #include "plugins/mta_sts/policy_keeper.h"
@@ -22,12 +23,13 @@ PublishedPolicy Published(const Domain& domain, const StsAnswer& answer) {
   published.type = PublishedPolicy::Type::kSts;
   published.domain = domain.str();
   published.id = answer.entry.id;
-  published.text = PolicyLines(answer.entry.text);
+  published.text = BoundedText(PolicyLines(answer.entry.text));
   if (answer.policy) {
     published.mode = ToString(answer.policy->mode);
     for (const MxPattern& pattern : answer.policy->mx) {
       published.mx_patterns.push_back(pattern.str());
     }
+    published.mx_patterns = BoundedText(std::move(published.mx_patterns));
   }
   published.result = answer.reason;
   published.detail = answer.detail;
@@ -103,11 +105,9 @@ class Bound final : public BoundSource {
     }
     const auto* name = std::get_if<Domain>(&host.host);
     const bool allowed = name != nullptr && policy.Allows(*name);
-    MtaStsRequirement requirement{domain.str(), host.host, allowed,
-                                  {},           *trust,    trust_};
-    for (const MxPattern& pattern : policy.mx) {
-      requirement.patterns.push_back(pattern.str());
-    }
+    MtaStsRequirement requirement{
+        domain.str(), host.host, allowed, contribution.published->mx_patterns,
+        *trust,       trust_};
     const auto verifier =
         std::make_shared<const MtaStsVerifier>(std::move(requirement));
     contribution.state =

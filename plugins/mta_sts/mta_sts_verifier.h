@@ -23,7 +23,7 @@ struct MtaStsRequirement {
   std::string policy_domain;
   HostName host;  // the MX host
   bool allowed = false;
-  std::vector<std::string> patterns;
+  std::vector<std::string> patterns;        // for people: the first ones do
   std::shared_ptr<const TrustStore> trust;  // never null
   std::string trust_name;                   // for people
 };

@@ -27,8 +27,9 @@ class PolicyFetcher {
   virtual ~PolicyFetcher() = default;
   // The body of the policy of `domain`. Blocks until the deadline at most, and
   // not much longer than a second once `stop` is set. Errors:
-  // kStsPolicyFetchError, kStsWebpkiInvalid (the host's certificate),
-  // kTrustStoreUnavailable.
+  // kStsPolicyFetchError, kStsWebpkiInvalid (the host's certificate); and what
+  // says nothing about the host: kTrustStoreUnavailable, kServiceStopping,
+  // kInternal.
   virtual Result<std::string> Fetch(const Domain& domain, Deadline deadline,
                                     const std::atomic<bool>& stop) = 0;
 

@@ -67,6 +67,31 @@ StsAnswer NotHad(Reason reason, std::string detail, bool reportable) {
   return answer;
 }
 
+StsAnswer Unknown(const Error& why) {
+  StsAnswer answer = NotHad(why.reason(), why.detail(), /*reportable=*/false);
+  answer.state = StsAnswer::State::kUnknown;
+  return answer;
+}
+
+// Whether it was the destination, or the way to it, that kept a policy from
+// being discovered: only that excuses a sender (RFC 8461 section 3.3).
+bool IsOfTheDestination(Reason reason) {
+  return reason == Reason::kStsPolicyMissing ||
+         reason == Reason::kStsPolicyFetchError ||
+         reason == Reason::kStsPolicyInvalid ||
+         reason == Reason::kStsWebpkiInvalid ||
+         reason == Reason::kDnsLookupFailed;
+}
+
+Error WhyNotHad(const FetchQueue::Outcome& renewed) {
+  if (renewed) return {Reason::kStsPolicyInvalid, "it can't be read again"};
+  if (renewed.error().reason() != Reason::kDeadlineExceeded) {
+    return renewed.error();
+  }
+  // The host had its time.
+  return {Reason::kStsPolicyFetchError, renewed.error().detail()};
+}
+
 std::string Join(const std::vector<std::string>& faults) {
   constexpr std::size_t kMost = 3;
   std::string text;
@@ -82,6 +107,7 @@ std::string Join(const std::vector<std::string>& faults) {
 PolicyKeeper::PolicyKeeper(KeeperParts parts, KeeperLimits limits)
     : parts_(std::move(parts)),
       limits_(limits),
+      kept_(parts_.cache, [this](const std::string& text) { Warn(text); }),
       queue_([this](const Domain& domain) { return Renew(domain); },
              limits.fetches) {}
 
@@ -140,49 +166,6 @@ PolicyKeeper::Look PolicyKeeper::LookUp(const Domain& domain, bool afresh,
   return look;
 }
 
-Result<std::optional<PublishedEntry>> PolicyKeeper::Held(const Domain& domain) {
-  {
-    const std::lock_guard lock(mutex_);
-    const auto unsaved = unsaved_.find(domain.str());
-    if (unsaved != unsaved_.end()) return std::optional(unsaved->second);
-  }
-  return parts_.cache.Find(kSource, domain.str());
-}
-
-void PolicyKeeper::Keep(const PublishedEntry& entry) {
-  const Status kept = parts_.cache.Put(entry);
-  bool warn = false;
-  {
-    const std::lock_guard lock(mutex_);
-    if (kept) {
-      unsaved_.erase(entry.domain);
-    } else if (unsaved_.size() < kMostRemembered ||
-               unsaved_.count(entry.domain) > 0) {
-      unsaved_.insert_or_assign(entry.domain, entry);
-    }
-    warn = !kept && !std::exchange(unsaved_warned_, true);
-    if (kept) unsaved_warned_ = false;
-  }
-  if (warn) {
-    Warn("policies can't be stored and would be forgotten at the next start (" +
-         kept.error().detail() + ")");
-  }
-}
-
-void PolicyKeeper::KeepAgain() {
-  std::map<std::string, PublishedEntry> again;
-  {
-    const std::lock_guard lock(mutex_);
-    again = unsaved_;
-  }
-  for (const auto& [domain, entry] : again) {
-    if (!parts_.cache.Put(entry)) return;
-    const std::lock_guard lock(mutex_);
-    const auto now = unsaved_.find(domain);
-    if (now != unsaved_.end() && now->second == entry) unsaved_.erase(now);
-  }
-}
-
 bool PolicyKeeper::IsLeftAlone(const PublishedEntry& entry,
                                const std::string& id, TimePoint now) const {
   return entry.failures > 0 && entry.failed_id == id &&
@@ -190,10 +173,18 @@ bool PolicyKeeper::IsLeftAlone(const PublishedEntry& entry,
          entry.failed_at <= now;
 }
 
+bool PolicyKeeper::IsLeftAloneUnread(const Domain& domain,
+                                     const std::string& id, TimePoint now) {
+  const std::lock_guard lock(mutex_);
+  const auto failed = unread_.find(domain.str());
+  return failed != unread_.end() && now < failed->second.first &&
+         failed->second.second == id;
+}
+
 StsAnswer PolicyKeeper::Find(const Domain& domain, Deadline deadline) {
   const TimePoint now = parts_.clock.Now();
   const Look look = LookUp(domain, /*afresh=*/false, deadline);
-  Result<std::optional<PublishedEntry>> held = Held(domain);
+  Result<std::optional<PublishedEntry>> held = kept_.Find(domain.str());
   PublishedEntry entry;
   if (held && *held) entry = **held;
   const bool live = entry.LiveAt(now);
@@ -204,21 +195,21 @@ StsAnswer PolicyKeeper::Find(const Domain& domain, Deadline deadline) {
   Reason reason = entry.failure;
   std::string detail = entry.detail;
   const bool wanted = valid && !(live && entry.id == look.record.id);
-  if (wanted && !IsLeftAlone(entry, look.record.id, now)) {
-    const auto renewed =
+  const bool left_alone = held ? IsLeftAlone(entry, look.record.id, now)
+                               : IsLeftAloneUnread(domain, look.record.id, now);
+  if (wanted && !left_alone) {
+    const FetchQueue::Outcome renewed =
         queue_.Renew(domain, deadline.Within(live ? limits_.wait_for_newer
                                                   : limits_.wait_for_first));
-    if (renewed && renewed->ok()) {
-      ReadPolicy read = ReadStsPolicy((*renewed)->text);
+    if (renewed) {
+      ReadPolicy read = ReadStsPolicy(renewed->text);
       if (read.policy) {
-        return Holds(**renewed, *std::move(read.policy), now, ttl);
+        return Holds(*renewed, *std::move(read.policy), now, ttl);
       }
     }
-    reason = renewed && !renewed->ok() ? renewed->error().reason()
-                                       : Reason::kStsPolicyFetchError;
-    detail = renewed && !renewed->ok()
-                 ? renewed->error().detail()
-                 : "the policy of " + domain.str() + " is still being fetched";
+    const Error why = WhyNotHad(renewed);
+    reason = why.reason();
+    detail = why.detail();
   }
   if (live) {
     ReadPolicy read = ReadStsPolicy(entry.text);
@@ -226,12 +217,8 @@ StsAnswer PolicyKeeper::Find(const Domain& domain, Deadline deadline) {
     held = Error{Reason::kPolicyStoreUnavailable,
                  "the policy of " + domain.str() + " is damaged in the cache"};
   }
-  if (!held) {
-    StsAnswer answer = NotHad(held.error().reason(), held.error().detail(),
-                              /*reportable=*/false);
-    answer.state = StsAnswer::State::kUnknown;
-    return answer;
-  }
+  if (!held) return Unknown(held.error());
+  if (valid && !IsOfTheDestination(reason)) return Unknown({reason, detail});
   if (valid) return NotHad(reason, detail, /*reportable=*/true);
   if (look.failed) {
     return NotHad(Reason::kDnsLookupFailed, look.why, /*reportable=*/false);
@@ -246,14 +233,9 @@ StsAnswer PolicyKeeper::Find(const Domain& domain, Deadline deadline) {
 Result<PublishedEntry> PolicyKeeper::Renew(const Domain& domain) {
   const Deadline deadline = Deadline::After(kLongestFetch);
   const Look look = LookUp(domain, /*afresh=*/false, deadline);
-  const auto held = Held(domain);
-  PublishedEntry entry;
-  if (held && *held) entry = **held;
-  entry.source = kSource;
-  entry.domain = domain.str();
   const auto fail = [&](const Error& why) {
     // A stop is nobody's fault.
-    if (!stopping_) NoteFailure(entry, look.record.id, why);
+    if (!stopping_) NoteFailure(domain, look.record.id, why);
     return why;
   };
   if (look.failed) return fail({Reason::kDnsLookupFailed, look.why});
@@ -268,10 +250,11 @@ Result<PublishedEntry> PolicyKeeper::Renew(const Domain& domain) {
   }
   const PublishedEntry fresh =
       Fetched(domain, look.record.id, *std::move(text), *read.policy);
-  if (entry.failures > 0 && !entry.text.empty()) {
+  const auto held = kept_.Find(domain.str());
+  if (held && *held && (*held)->failures > 0 && !(*held)->text.empty()) {
     Warn(domain.str() + ": the policy could be fetched again");
   }
-  Keep(fresh);
+  kept_.Keep(fresh);
   return fresh;
 }
 
@@ -291,27 +274,42 @@ PublishedEntry PolicyKeeper::Fetched(const Domain& domain,
   return entry;
 }
 
-void PolicyKeeper::NoteFailure(PublishedEntry entry, const std::string& id,
+// Upon what is held by now, which may have been purged meanwhile.
+void PolicyKeeper::NoteFailure(const Domain& domain, const std::string& id,
                                const Error& why) {
   const TimePoint now = parts_.clock.Now();
-  // Once: when a policy that asks for something can't be renewed any more.
-  const bool first = entry.failures == 0 || entry.failed_id != id;
-  if (first && entry.LiveAt(now)) {
-    const ReadPolicy read = ReadStsPolicy(entry.text);
-    if (read.policy && read.policy->mode != StsMode::kNone) {
-      Warn(entry.domain + ": the policy can't be renewed (" + why.ToString() +
-           "); the one that is held holds until " +
-           FormatTime(entry.expires_at));
+  // Our own trouble is no reason to leave a host alone.
+  const bool ours = !IsOfTheDestination(why.reason());
+  std::string warning;
+  const auto note = [&](PublishedEntry& entry) {
+    // Once: when a policy that asks for something can't be renewed any more.
+    const bool first = entry.failures == 0 || entry.failed_id != id;
+    if (first && entry.LiveAt(now)) {
+      const ReadPolicy read = ReadStsPolicy(entry.text);
+      if (read.policy && read.policy->mode != StsMode::kNone) {
+        warning = entry.domain + ": the policy can't be renewed (" +
+                  why.ToString() + "); the one that is held holds until " +
+                  FormatTime(entry.expires_at);
+      }
     }
+    entry.failures = entry.failed_id == id ? entry.failures + 1 : 1;
+    entry.failed_at = now;
+    entry.failed_id = id;
+    entry.failure = why.reason();
+    entry.detail = why.detail();
+    entry.refresh_at = entry.LiveAt(now)
+                           ? now + Vary(RetryAfter(entry.failures))
+                           : kNeverRefresh;
+  };
+  if (ours) {
+    const auto held = kept_.Find(domain.str());
+    if (!held || !*held || !(*held)->LiveAt(now)) return;
   }
-  entry.failures = entry.failed_id == id ? entry.failures + 1 : 1;
-  entry.failed_at = now;
-  entry.failed_id = id;
-  entry.failure = why.reason();
-  entry.detail = why.detail();
-  entry.refresh_at = entry.LiveAt(now) ? now + Vary(RetryAfter(entry.failures))
-                                       : kNeverRefresh;
-  Keep(entry);
+  if (!kept_.Change(domain.str(), note)) {
+    const std::lock_guard lock(mutex_);
+    Remember(unread_, domain.str(), now + kShortestRetry, id, now);
+  }
+  if (!warning.empty()) Warn(warning);
 }
 
 Status PolicyKeeper::AskAfresh(const Domain& domain, Deadline deadline) {
@@ -327,7 +325,7 @@ Status PolicyKeeper::AskAfresh(const Domain& domain, Deadline deadline) {
     const Look look = LookUp(domain, /*afresh=*/true, deadline);
     if (look.failed) return Error{Reason::kDnsLookupFailed, look.why};
     if (look.record.state != StsRecord::State::kValid) return {};
-    const auto held = Held(domain);
+    const auto held = kept_.Find(domain.str());
     if (!held) return held.error();
     const PublishedEntry entry = held->value_or(PublishedEntry{});
     const bool known = entry.LiveAt(now) && entry.id == look.record.id;
@@ -338,11 +336,8 @@ Status PolicyKeeper::AskAfresh(const Domain& domain, Deadline deadline) {
     const auto renewed =
         queue_.Renew(domain, deadline.Within(limits_.wait_for_first));
     // Under the same id the one that is held is as good.
-    if (known || (renewed && renewed->ok())) return {};
-    if (renewed) return renewed->error();
-    return Error{
-        Reason::kStsPolicyFetchError,
-        "the new policy of " + domain.str() + " is still being fetched"};
+    if (known || renewed) return {};
+    return WhyNotHad(renewed);
   }();
   const std::lock_guard lock(mutex_);
   Remember(afresh_, domain.str(), now + kJustAsked, outcome, now);
@@ -351,7 +346,7 @@ Status PolicyKeeper::AskAfresh(const Domain& domain, Deadline deadline) {
 
 void PolicyKeeper::Doubt(const Domain& domain) {
   const TimePoint now = parts_.clock.Now();
-  const auto held = Held(domain);
+  const auto held = kept_.Find(domain.str());
   if (!held || !*held) return;
   const PublishedEntry& entry = **held;
   if (now < entry.fetched_at + kShortestRetry) return;
@@ -364,24 +359,18 @@ Status PolicyKeeper::Refresh(const Domain& domain, Deadline deadline) {
   const Look look = LookUp(domain, /*afresh=*/true, deadline);
   if (look.failed) return Error{Reason::kDnsLookupFailed, look.why};
   const auto renewed = queue_.Renew(domain, deadline);
-  if (!renewed) {
-    return Error{Reason::kDeadlineExceeded, "the fetch goes on"};
-  }
-  if (!renewed->ok()) return renewed->error();
+  if (!renewed) return renewed.error();
   return {};
 }
 
 Result<bool> PolicyKeeper::Forget(const Domain& domain) {
-  bool unsaved = false;
   {
     const std::lock_guard lock(mutex_);
-    unsaved = unsaved_.erase(domain.str()) > 0;
     silent_.erase(domain.str());
     afresh_.erase(domain.str());
+    unread_.erase(domain.str());
   }
-  const Result<bool> stored = parts_.cache.Remove(kSource, domain.str());
-  if (!stored) return stored.error();
-  return unsaved || *stored;
+  return kept_.Forget(domain.str());
 }
 
 void PolicyKeeper::KeepFresh() {
@@ -393,7 +382,7 @@ void PolicyKeeper::RunRefresher() {
   while (!stopping_) {
     std::size_t claimed = 0;
     try {
-      KeepAgain();
+      kept_.KeepAgain();
       const TimePoint now = parts_.clock.Now();
       const auto due = parts_.cache.Claim(kSource, now, now + kClaim, kClaimed);
       if (!due && !std::exchange(failing, true)) {

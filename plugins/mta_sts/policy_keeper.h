@@ -27,6 +27,7 @@
 #include "core/outcome/result.h"
 #include "core/policy/published_cache.h"
 #include "plugins/mta_sts/fetch_queue.h"
+#include "plugins/mta_sts/kept_policies.h"
 #include "plugins/mta_sts/policy_fetcher.h"
 #include "plugins/mta_sts/sts_policy.h"
 #include "plugins/mta_sts/sts_record.h"
@@ -38,7 +39,8 @@ struct StsAnswer {
     kNone,     // the domain publishes nothing, and nothing is held
     kPolicy,   // `policy` holds
     kNotHad,   // published, or it could not be asked; nothing is held
-    kUnknown,  // what is held can't be read
+    kUnknown,  // what is held can't be read, or trouble of our own kept us
+               // from asking
   };
   State state = State::kNone;
   PublishedEntry entry;  // kPolicy; for kNotHad its failure
@@ -97,7 +99,7 @@ class PolicyKeeper {
   // From here on a thread of its own renews what is due. Once.
   void KeepFresh();
 
-  static constexpr std::string_view kSource = "mta-sts";
+  static constexpr std::string_view kSource = KeptPolicies::kSource;
 
  private:
   // What DNS says of a domain.
@@ -109,17 +111,16 @@ class PolicyKeeper {
   };
 
   Look LookUp(const Domain& domain, bool afresh, Deadline deadline);
-  Result<std::optional<PublishedEntry>> Held(const Domain& domain);
   Result<PublishedEntry> Renew(const Domain& domain);
-  // Stores; what can't be stored is kept in memory and tried again.
-  void Keep(const PublishedEntry& entry);
-  void KeepAgain();
   PublishedEntry Fetched(const Domain& domain, const std::string& id,
                          std::string text, const StsPolicy& policy);
-  void NoteFailure(PublishedEntry entry, const std::string& id,
+  void NoteFailure(const Domain& domain, const std::string& id,
                    const Error& why);
   bool IsLeftAlone(const PublishedEntry& entry, const std::string& id,
                    TimePoint now) const;
+  // The same where what is held can't be read.
+  bool IsLeftAloneUnread(const Domain& domain, const std::string& id,
+                         TimePoint now);
   std::chrono::seconds Vary(std::chrono::seconds about);
   void Warn(const std::string& text) const;
   void RunRefresher();
@@ -127,12 +128,13 @@ class PolicyKeeper {
   const KeeperParts parts_;
   const KeeperLimits limits_;
   std::atomic<bool> stopping_{false};
+  KeptPolicies kept_;
 
   std::mutex mutex_;  // of what follows
-  std::map<std::string, PublishedEntry> unsaved_;
   std::map<std::string, std::pair<TimePoint, std::string>> silent_;  // DNS
   std::map<std::string, std::pair<TimePoint, Status>> afresh_;
-  bool unsaved_warned_ = false;
+  // The edition whose fetch failed while the cache could not be read.
+  std::map<std::string, std::pair<TimePoint, std::string>> unread_;
 
   std::mutex refresher_mutex_;
   std::condition_variable refresher_wakes_;

@@ -223,12 +223,10 @@ ReadPolicy ReadStsPolicy(std::string_view body) {
 }
 
 std::vector<std::string> PolicyLines(std::string_view body) {
-  constexpr std::size_t kMostLines = 100;
   std::vector<std::string> texts;
   Lines lines(body);
   while (const auto line = lines.Next()) {
     if (TrimBack(*line).empty()) continue;
-    if (texts.size() == kMostLines) break;
     texts.emplace_back(TrimBack(*line));
   }
   return texts;

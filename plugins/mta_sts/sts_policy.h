@@ -58,7 +58,7 @@ inline constexpr std::chrono::seconds kLongestMaxAge{31'557'600};
 // would leave the mail with less protection, not with more.
 ReadPolicy ReadStsPolicy(std::string_view body);
 
-// The lines, for records and reports: without their ends, bounded.
+// The lines that are not empty, without their ends.
 std::vector<std::string> PolicyLines(std::string_view body);
 
 }  // namespace postern

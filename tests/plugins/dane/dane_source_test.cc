@@ -307,5 +307,18 @@ TEST_F(DaneSourceTest, NoNamesAreSoughtWhereNoneCount) {
   EXPECT_THAT(dns_.Questions(), ElementsAre("TLSA _25._tcp.mx.example.org"));
 }
 
+TEST_F(DaneSourceTest, ManyRecordsMakeNoHugeRecordOfASession) {
+  std::vector<TlsaRecord> records(300, MakeTlsa(2, 0, 0, ca_.certificate.der));
+  records.insert(records.end(), 300, OfMx());
+  Publish("mx.example.org", records);
+  const Contribution answer = Ask(Host("mx.example.org"));
+  EXPECT_TRUE(answer.verifier->Check(TlsEvidence({mx_.der}), kNow).satisfied());
+  ASSERT_EQ(answer.published->text.size(), 51U);
+  EXPECT_THAT(answer.published->text.back(), HasSubstr("550 more"));
+  for (const std::string& line : answer.published->text) {
+    EXPECT_LE(line.size(), 303U);
+  }
+}
+
 }  // namespace
 }  // namespace postern

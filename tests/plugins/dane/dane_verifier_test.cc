@@ -281,5 +281,18 @@ TEST_F(DaneVerifierTest, TheDescriptionNamesEverythingThatDecides) {
   EXPECT_NE(both, Over({leaf, authority}, {"mx.example.net"}).Describe());
 }
 
+TEST_F(DaneVerifierTest, TheDescriptionIsBoundedAndStillTellsThemApart) {
+  std::vector<TlsaRecord> records(500, MakeTlsa(3, 1, 1, mx_.der));
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    records[i].data[0] = static_cast<char>(i / 256);
+    records[i].data[1] = static_cast<char>(i % 256);
+  }
+  const std::string text = Over(records).Describe();
+  EXPECT_LT(text.size(), 10'000U);
+  EXPECT_THAT(text, HasSubstr("450 more"));
+  records.back().data.back() ^= 1;
+  EXPECT_NE(Over(records).Describe(), text);
+}
+
 }  // namespace
 }  // namespace postern

@@ -190,6 +190,36 @@ TEST_F(HttpsFetcherTest, AHalfAnswerIsNone) {
   EXPECT_FALSE(Fetch(Good(), kBody));  // HTTP 0.9
 }
 
+// Cut by a bare FIN, or by a close_notify at a place of the server's choice:
+// only a length or chunks tell that all is there.
+TEST_F(HttpsFetcherTest, AnAnswerTellsItsEnd) {
+  const std::string head = "HTTP/1.1 200 OK\r\n" + kPlain;
+  for (const bool notified : {true, false}) {
+    const ScriptedSmtpServer server(
+        [this, head, notified](ServerConnection& c) {
+          if (!c.StartTls(Good())) return;
+          while (const auto line = c.ReadLine()) {
+            if (line->empty()) break;
+          }
+          c.Say(head + "Connection: close\r\n\r\n" + kBody);
+          if (notified) c.SayCloseNotify();
+          c.HangUp();
+        });
+    const auto body = FetchFrom(server);
+    ASSERT_FALSE(body);
+    EXPECT_EQ(body.error().reason(), Reason::kStsPolicyFetchError);
+  }
+  const std::string chunk = "5\r\nversi\r\n";
+  const auto whole = Fetch(Good(), head + "Transfer-Encoding: Chunked\r\n\r\n" +
+                                       chunk + "0\r\n\r\n");
+  ASSERT_TRUE(whole) << whole.error().ToString();
+  EXPECT_EQ(*whole, "versi");
+  EXPECT_FALSE(
+      Fetch(Good(), head + "Transfer-Encoding: chunked\r\n\r\n" + chunk));
+  EXPECT_FALSE(Fetch(Good(), head + "Transfer-Encoding: identity\r\n\r\n" +
+                                 std::string(kBody)));
+}
+
 // STS-14: a server that never comes to the point; a stop that can't wait.
 TEST_F(HttpsFetcherTest, GivesUpInTimeAndWhenItIsStopped) {
   const auto dawdle = [this](ServerConnection& c) {
@@ -210,6 +240,7 @@ TEST_F(HttpsFetcherTest, GivesUpInTimeAndWhenItIsStopped) {
   const auto stopped = FetchFrom(server, true, seconds(19));
   stopper.join();
   ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().reason(), Reason::kServiceStopping);
   EXPECT_LT(std::chrono::steady_clock::now() - before, seconds(15));
 }
 

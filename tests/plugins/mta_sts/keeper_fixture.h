@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <latch>
 #include <memory>
 #include <mutex>
@@ -67,7 +68,8 @@ class FakeFetcher final : public PolicyFetcher {
 // A cache whose disk can fail.
 class BreakableCache final : public PublishedCache {
  public:
-  bool unreadable = false, unwritable = false;
+  std::atomic<bool> unreadable{false}, unwritable{false};
+  std::function<void(const PublishedEntry&)> on_put;  // before it is stored
 
   Result<std::optional<PublishedEntry>> Find(
       std::string_view source, const std::string& domain) override {
@@ -76,6 +78,7 @@ class BreakableCache final : public PublishedCache {
   }
   Status Put(const PublishedEntry& entry) override {
     if (unwritable) return Broken();
+    if (on_put) on_put(entry);
     return memory_.Put(entry);
   }
   Result<bool> Remove(std::string_view source,

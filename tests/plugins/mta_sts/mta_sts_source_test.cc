@@ -52,6 +52,15 @@ std::string Policy(const std::string& mode, const std::string& mx) {
          "\nmax_age: 604800\n";
 }
 
+// 64 KiB, nearly.
+std::string Huge() {
+  std::string body = Policy("enforce", "mx.huge.test");
+  for (int i = 0; i < 5000; ++i) {
+    body += "mx: h" + std::to_string(i) + ".test\n";
+  }
+  return body;
+}
+
 class MtaStsSourceTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -59,8 +68,8 @@ class MtaStsSourceTest : public testing::Test {
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);
     directory_ = pattern;
     std::ofstream(directory_ + "/roots.pem") << root_.certificate.pem();
-    for (const char* const domain :
-         {"d.test", "t.test", "n.test", "f.test", "relay.test", "hub.test"}) {
+    for (const char* const domain : {"d.test", "t.test", "n.test", "f.test",
+                                     "relay.test", "hub.test", "huge.test"}) {
       resolver_.SetTxt(std::string("_mta-sts.") + domain,
                        Found<std::string>({"v=STSv1; id=1"}));
     }
@@ -80,6 +89,7 @@ class MtaStsSourceTest : public testing::Test {
              {"t.test", Policy("testing", "mx.t.test")},
              {"n.test", Policy("none", "mx.n.test")},
              {"relay.test", Policy("enforce", "relay.test")},
+             {"huge.test", Huge()},
              {"hub.test", Policy("enforce", "mx.hub.test")}}),
          {},
          false});
@@ -258,6 +268,18 @@ TEST_F(MtaStsSourceTest, ShowsWhatItFound) {
   EXPECT_THAT(seen.text,
               testing::ElementsAre("version: STSv1", "mode: enforce",
                                    "mx: *.d.test", "max_age: 604800"));
+}
+
+// All of it holds, and the record of each session has a part.
+TEST_F(MtaStsSourceTest, AHugePolicyMakesNoHugeRecord) {
+  const Contribution last = Ask("auto", "huge.test", "h4999.test");
+  EXPECT_TRUE(JudgeWith(last, ForHost("h4999.test")).pass());
+  EXPECT_EQ(last.published->text.size(), 51U);
+  EXPECT_EQ(last.published->mx_patterns.size(), 51U);
+  EXPECT_THAT(last.published->mx_patterns.back(), HasSubstr("4951 more"));
+  const Contribution strange = Ask("auto", "huge.test", "h5000.test");
+  ASSERT_TRUE(strange.refused);
+  EXPECT_LT(strange.refused->detail().size(), 500U);
 }
 
 // STS-01: a host that DANE failed is not rescued.

@@ -166,6 +166,62 @@ TEST_F(PolicyKeeperTest, AnUnreadableCacheIsNotAnEmptyOne) {
   EXPECT_EQ(Mode(), StsMode::kEnforce);  // what was just fetched is known
 }
 
+// And a fetch that fails meanwhile makes nothing of it: neither for the next
+// mail nor in the cache.
+TEST_F(PolicyKeeperTest, AnUnreadableCacheIsNotEmptiedByAFailure) {
+  Txt("1");
+  fetcher_.Serve(Policy("enforce"));
+  EXPECT_EQ(Mode(), StsMode::kEnforce);
+  const PublishedEntry before = Entry();
+  KeeperLimits often;
+  often.pause = std::chrono::milliseconds(5);
+  MakeKeeper(often);
+  cache_.unreadable = cache_.unwritable = true;
+  fetcher_.Fail(Reason::kStsPolicyFetchError);
+  for (int i = 0; i < 2; ++i) {
+    const StsAnswer answer = Find();
+    EXPECT_EQ(answer.state, State::kUnknown);
+    EXPECT_EQ(answer.reason, Reason::kPolicyStoreUnavailable);
+  }
+  EXPECT_EQ(fetcher_.gets(), 2);  // and the host is left alone meanwhile
+  clock_.Advance(minutes(5));
+  EXPECT_EQ(Find().state, State::kUnknown);
+  EXPECT_EQ(fetcher_.gets(), 3);
+  cache_.unwritable = false;
+  clock_.Advance(minutes(5));
+  EXPECT_EQ(Find().state, State::kUnknown);
+  keeper_->KeepFresh();
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  cache_.unreadable = false;
+  EXPECT_EQ(Entry(), before);
+  EXPECT_EQ(Mode(), StsMode::kEnforce);
+}
+
+// RFC 8461 section 3.3 excuses what could not be discovered, not what is
+// missing here.
+TEST_F(PolicyKeeperTest, OurOwnTroubleIsNoAnswer) {
+  Txt("1");
+  for (const Reason reason : {Reason::kTrustStoreUnavailable, Reason::kInternal,
+                              Reason::kServiceStopping}) {
+    fetcher_.Fail(reason);
+    const StsAnswer answer = Find();
+    EXPECT_EQ(answer.state, State::kUnknown);
+    EXPECT_EQ(answer.reason, reason);
+    EXPECT_FALSE(answer.reportable);
+  }
+  fetcher_.Serve(Policy("enforce"));
+  EXPECT_EQ(Mode(), StsMode::kEnforce);  // at once
+  fetcher_.Fail(Reason::kTrustStoreUnavailable);
+  Txt("2");
+  EXPECT_EQ(Mode(), StsMode::kEnforce);
+  EXPECT_EQ(Entry().failure, Reason::kTrustStoreUnavailable);
+  // As it was noted while the policy still held.
+  PublishedEntry entry = Entry();
+  entry.expires_at = clock_.Now();
+  ASSERT_TRUE(cache_.Put(entry));
+  EXPECT_EQ(Find().state, State::kUnknown);
+}
+
 TEST_F(PolicyKeeperTest, WhatCanNotBeStoredHoldsAllTheSame) {
   cache_.unwritable = true;
   Txt("1");
@@ -195,6 +251,25 @@ TEST_F(PolicyKeeperTest, ForgetsWhenItIsTold) {
   (void)Find();
   EXPECT_TRUE(*keeper_->Forget(domain_));
   EXPECT_FALSE(*keeper_->Forget(domain_));
+  resolver_.SetTxt("_mta-sts.d.test", NoDomain<std::string>());
+  EXPECT_EQ(Find().state, State::kNone);
+}
+
+TEST_F(PolicyKeeperTest, AFailureDoesNotBringBackWhatWasForgotten) {
+  Txt("1");
+  fetcher_.Serve(Policy("enforce"));
+  (void)Find();
+  fetcher_.Fail(Reason::kStsPolicyFetchError);
+  std::latch open(1);
+  fetcher_.Hold(&open);
+  std::thread refresh([this] {
+    EXPECT_FALSE(keeper_->Refresh(domain_, Deadline::After(seconds(20))));
+  });
+  AwaitGets(2);
+  EXPECT_TRUE(*keeper_->Forget(domain_));
+  open.count_down();
+  refresh.join();
+  EXPECT_EQ(Entry().text, "");
   resolver_.SetTxt("_mta-sts.d.test", NoDomain<std::string>());
   EXPECT_EQ(Find().state, State::kNone);
 }

@@ -136,13 +136,19 @@ TEST_F(PolicyKeeperTest, ManyWhoAskMakeOneRequest) {
 
 TEST_F(PolicyKeeperTest, ASlowHostDoesNotHoldMailForLong) {
   KeeperLimits impatient;
-  impatient.wait_for_first = impatient.wait_for_newer = milliseconds(20);
+  impatient.wait_for_first = impatient.wait_for_newer = milliseconds(300);
   MakeKeeper(impatient);
   Txt("1");
   fetcher_.Serve(Policy("enforce"));
   std::latch open(1);
   fetcher_.Hold(&open);
-  EXPECT_EQ(Find().state, State::kNotHad);
+  const StsAnswer late = Find();
+  EXPECT_EQ(late.state, State::kNotHad);
+  EXPECT_EQ(late.reason, Reason::kStsPolicyFetchError);
+  const Status afresh =
+      keeper_->AskAfresh(domain_, Deadline::After(milliseconds(50)));
+  ASSERT_FALSE(afresh);
+  EXPECT_EQ(afresh.error().reason(), Reason::kStsPolicyFetchError);
   open.count_down();
   Await([this] { return !Entry().text.empty(); });
   EXPECT_EQ(Mode(), StsMode::kEnforce);
@@ -172,6 +178,27 @@ TEST_F(PolicyKeeperTest, NoMoreThanSoManyFetchesAtATime) {
   EXPECT_EQ(fetcher_.gets(), 2);
   open.count_down();
   AwaitGets(4);
+}
+
+// Whoever keeps all hands busy must not make another domain's mail go in clear.
+TEST_F(PolicyKeeperTest, AFetchThatNeverBeganIsNoAnswer) {
+  KeeperLimits one;
+  one.fetches = 1;
+  one.wait_for_first = milliseconds(50);
+  MakeKeeper(one);
+  std::latch open(1);
+  fetcher_.Hold(&open);
+  fetcher_.Serve(Policy("enforce"));
+  resolver_.SetTxt("_mta-sts.slow.test", Found<std::string>({"v=STSv1; id=1"}));
+  (void)keeper_->Find(TestDomain("slow.test"), Deadline::After(seconds(20)));
+  AwaitGets(1);
+  Txt("1");
+  const StsAnswer answer = Find();
+  EXPECT_EQ(answer.state, State::kUnknown);
+  EXPECT_EQ(answer.reason, Reason::kServiceBusy);
+  open.count_down();
+  Await([this] { return !Entry().text.empty(); });
+  EXPECT_EQ(Mode(), StsMode::kEnforce);
 }
 
 TEST_F(PolicyKeeperTest, EndsWhileMuchIsUnderWay) {

@@ -142,12 +142,9 @@ TEST(StsPolicyTest, AWildcardIsExactlyOneLabel) {
   }
 }
 
-TEST(StsPolicyTest, LinesForReportsAreBounded) {
+TEST(StsPolicyTest, LinesAreWithoutTheirEnds) {
   EXPECT_THAT(PolicyLines("a: b \r\n\nc: d"),
               testing::ElementsAre("a: b", "c: d"));
-  std::string many;
-  for (int i = 0; i < 1000; ++i) many += "mx: a.test\n";
-  EXPECT_EQ(PolicyLines(many).size(), 100U);
 }
 
 }  // namespace
