@@ -1,5 +1,7 @@
 #include <sys/stat.h>
 
+#include <optional>
+
 #include "core/sasl/credentials_file.h"
 #include "pin-admin/doctor/own_setup.h"
 
@@ -16,7 +18,7 @@ std::vector<Diagnosis> InspectCredentials(const Settings& settings,
   if (path.empty()) return {};
   const Result<uid_t> user = ResolveUser(settings.user);
   if (!user) return {};  // InspectRights() tells it
-  struct stat file {};
+  std::optional<struct stat> file;
   const auto read = ReadCredentials(path, *user, file);
   if (!read) {
     return {{Weight::kNo, "credentials-unusable", path, read.error().detail(),
