@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 
 #include <mutex>
+#include <thread>
 
+#include "core/store/database.h"
 #include "core/x509/certificate.h"
 #include "tests/core/store/store_fixture.h"
 #include "tests/testlib/certificates.h"
@@ -38,8 +40,7 @@ class StateStoreTest : public StoreTest {
  protected:
   std::string path() const { return PathOf("state/state.db"); }
 
-  std::unique_ptr<StateStore> OpenStore() {
-    StateStore::Options options;
+  std::unique_ptr<StateStore> OpenStore(StateStore::Options options = {}) {
     options.path = path();
     options.warn = [this](std::string_view text) {
       const std::lock_guard lock(mutex_);
@@ -252,6 +253,33 @@ TEST_F(StateStoreTest, AFullQueueDropsRatherThanWaits) {
   for (int i = 0; i < 100; ++i) (*store)->OnSession(Record());
   (*store)->Flush();
   EXPECT_TRUE(Verdicts().empty());
+}
+
+TEST_F(StateStoreTest, WhatIsHeldIsBoundedByOctetsToo) {
+  StateStore::Options options;
+  options.queue_octets = 100'000;
+  const auto store = OpenStore(options);
+  SessionRecord large = Record("large");
+  large.plan.assign(30'000, 'x');
+  {
+    auto other = Database::Open(path(), Database::Mode::kReadWrite);
+    ASSERT_TRUE(other.ok());
+    // Nothing is written meanwhile; what the writer has taken counts as well.
+    auto slow = Transaction::Begin(*other);
+    ASSERT_TRUE(slow.ok());
+    for (int i = 0; i < 10; ++i) {
+      store->OnSession(large);
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+  store->Flush();
+  EXPECT_EQ(Verdicts().size(), 3u);
+  store->OnSession(Record("small"));
+  store->OnSession(large);  // there is room again
+  store->Flush();
+  EXPECT_EQ(Verdicts().size(), 5u);
+  ASSERT_FALSE(Warnings().empty());
+  EXPECT_TRUE(Has(Warnings()[0], "records were dropped")) << Warnings()[0];
 }
 
 TEST_F(StateStoreTest, BelongsToItsOwnerAlone) {
