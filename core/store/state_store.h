@@ -66,7 +66,8 @@ class StateStore final : public SessionSink {
  public:
   struct Options {
     std::string path;
-    // Verdicts and the certificates that only they name are dropped after it.
+    // Verdicts, and the plans and certificates that only they name, are
+    // dropped after it.
     std::chrono::hours verdict_retention{24 * 30};
     // Observations not seen for so long are dropped.
     std::chrono::hours observation_retention{24 * 400};

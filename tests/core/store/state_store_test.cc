@@ -109,6 +109,11 @@ class StateStoreTest : public StoreTest {
         << sqlite3_errmsg(database);
     sqlite3_close(database);
   }
+  std::int64_t Count(const std::string& table) {
+    auto database = Database::Open(path(), Database::Mode::kReadOnly);
+    EXPECT_TRUE(database.ok());
+    return database->Number("SELECT count(*) FROM " + table).value();
+  }
 
   const TestCertificate mx_ = MakeSelfSigned(ForHost("mx.bank.example"));
   const TestCertificate other_ = MakeSelfSigned(ForHost("ca.example"));
@@ -206,22 +211,77 @@ TEST_F(StateStoreTest, DropsWhatIsOldWithTheCertificatesThatOnlyItNamed) {
     clock_.Set(clock_.Now() + hours(24 * 31));
     SessionRecord fresh = Record("new");
     fresh.evidence = TlsEvidence({mx_.der});
+    fresh.plan = "another";
     store->OnSession(fresh);
     store->Flush();
   }
   EXPECT_TRUE(Verdicts({.queue_id = "old"}).empty());
   ASSERT_EQ(Verdicts({.queue_id = "new"}).size(), 1u);
   EXPECT_EQ(Observations().size(), 1u);  // observations live longer
-  sqlite3* database = nullptr;
-  ASSERT_EQ(sqlite3_open(path().c_str(), &database), SQLITE_OK);
-  sqlite3_stmt* count = nullptr;
-  ASSERT_EQ(sqlite3_prepare_v2(database, "SELECT count(*) FROM certificates",
-                               -1, &count, nullptr),
-            SQLITE_OK);
-  ASSERT_EQ(sqlite3_step(count), SQLITE_ROW);
-  EXPECT_EQ(sqlite3_column_int(count, 0), 1);
-  sqlite3_finalize(count);
-  sqlite3_close(database);
+  EXPECT_EQ(Count("certificates"), 1);
+  EXPECT_EQ(Count("plans"), 1);
+}
+
+TEST_F(StateStoreTest, WhatTheLaterOfTwoWrittenTogetherNeedsIsKept) {
+  const TimePoint first = clock_.Now();
+  const auto store = OpenStore();
+  store->OnSession(Record("older"));
+  SessionRecord later = Record("later");
+  later.at += std::chrono::seconds(10);
+  store->OnSession(later);
+  store->Flush();
+  clock_.Set(first + hours(24 * 30) + std::chrono::seconds(5));
+  SessionRecord other = Record("other");
+  other.plan = "other";
+  other.evidence = TlsEvidence();
+  store->OnSession(other);
+  store->Flush();
+  EXPECT_TRUE(Verdicts({.queue_id = "older"}).empty());
+  const auto kept = Verdicts({.queue_id = "later"});
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0].record.plan, later.plan);
+  EXPECT_EQ(kept[0].record.evidence.chain(), later.evidence.chain());
+}
+
+TEST_F(StateStoreTest, APlanIsKeptOnceHoweverManyConnectionsTellIt) {
+  SessionRecord another = Record("C");
+  another.plan = "another";
+  SessionRecord none = Record("D");
+  none.plan.clear();
+  {
+    const auto store = OpenStore();
+    store->OnSession(Record("A"));
+    store->OnSession(Record("B"));
+    store->Flush();
+    for (const SessionRecord& record : {Record("A2"), another, none}) {
+      store->OnSession(record);
+    }
+  }
+  EXPECT_EQ(Count("plans"), 2);
+  for (const char* queue_id : {"A", "B", "A2"}) {
+    const auto verdicts = Verdicts({.queue_id = queue_id});
+    ASSERT_EQ(verdicts.size(), 1u);
+    EXPECT_EQ(verdicts[0].record.plan, Record().plan);
+  }
+  EXPECT_EQ(Verdicts({.queue_id = "C"}).at(0).record.plan, "another");
+  EXPECT_EQ(Verdicts({.queue_id = "D"}).at(0).record.plan, "");
+  EXPECT_EQ(Count("verdicts WHERE record LIKE '%3f%'"), 0);
+  // A verdict is not shown as if there had been no plan.
+  Sql("DELETE FROM plans");
+  EXPECT_FALSE(StateReader::Open(path()).value()->Verdicts({}).ok());
+}
+
+TEST_F(StateStoreTest, RecordsOfVersion1KeepTheirPlans) {
+  OpenStore();
+  Sql("ALTER TABLE verdicts DROP COLUMN plan;DROP TABLE plans;"
+      "INSERT INTO verdicts(at,queue_id,destination,decision,record,chain)"
+      " VALUES(1800000000000000,'old','old.example','defer',"
+      "'{\"queue-id\":\"old\",\"plan\":\"as it was\"}',x'');"
+      "PRAGMA user_version=1");
+  EXPECT_FALSE(StateReader::Open(path()).ok());
+  OpenStore()->OnSession(Record("new"));
+  EXPECT_EQ(Verdicts({.queue_id = "old"}).at(0).record.plan, "as it was");
+  EXPECT_EQ(Verdicts({.queue_id = "new"}).at(0).record.plan, Record().plan);
 }
 
 TEST_F(StateStoreTest, WhenItCannotBeWrittenThatIsToldOnceAndStopsNothing) {
