@@ -119,8 +119,10 @@ Result<std::string> ToAddressData(const Plan& plan,
   AddWord(text, "tls",
           wanted.in_clear ? "opportunistic" : TlsWord(wanted.hosts));
   AddWord(text, "transport", (*common)->wrapper ? "smtps" : "smtp");
-  if (!plan.destination.own_mx || plan.destination.next_hop.bracketed()) {
-    AddWord(text, "hop", plan.destination.next_hop.str());
+  // Left out only where the recipient's domain alone says it all.
+  const NextHop& hop = plan.destination.next_hop;
+  if (!plan.destination.own_mx || hop.bracketed() || hop.port() != Port{}) {
+    AddWord(text, "hop", hop.str());
   }
   AddWord(text, "priority", Priority(*protocols));
   if (line.servername) AddWord(text, "sni", line.servername->str());

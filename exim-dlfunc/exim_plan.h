@@ -39,7 +39,7 @@ std::string ToBounce(std::string_view status, std::string_view text);
 // What is read back of it.
 struct AddressData {
   std::string digest;
-  std::optional<NextHop> hop;  // nothing: the recipient's own MX hosts
+  std::optional<NextHop> hop;  // nothing: its domain's MX hosts, port 25
   bool anyway = false;
 };
 // Error: kRequestInvalid. Text without a plan (Exim lost it) is one.

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -50,11 +51,13 @@ void CredentialStore::Refresh() {
     return;
   }
   if (looked_ && SameFile(now, seen_)) return;
-  Result<CredentialsByHop> read = ReadCredentials(path_, user_, seen_);
-  // A file that could not be read is not opened again until it changes: the
-  // change of its rights is one.
-  if (!read) seen_ = now;
-  looked_ = true;
+  std::optional<struct stat> found;
+  Result<CredentialsByHop> read = ReadCredentials(path_, user_, found);
+  // A file that was refused for what it is or holds is not opened again until
+  // it changes (a change of its rights is one). One that could not be read is:
+  // a shortage of descriptors passes, and leaves no mark on the file.
+  looked_ = found.has_value();
+  if (found) seen_ = *found;
   if (!read) {
     if (held_.ok()) ++generation_;
     held_ = Error{read.error().reason(), path_ + ": " + read.error().detail()};

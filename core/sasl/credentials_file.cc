@@ -128,16 +128,21 @@ Result<CredentialsByHop> ParseCredentials(std::string_view text) {
 }
 
 Result<CredentialsByHop> ReadCredentials(const std::string& path, uid_t user,
-                                         struct stat& found) {
+                                         std::optional<struct stat>& found) {
+  found.reset();
   // O_NONBLOCK: a pipe of that name would keep us waiting for its writer.
   const Descriptor file(
       open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (file.fd < 0 || fstat(file.fd, &found) != 0) return FromErrno();
-  const Status rights = CheckRights(found, user);
-  if (!rights) return rights.error();
+  struct stat seen {};
+  if (file.fd < 0 || fstat(file.fd, &seen) != 0) return FromErrno();
+  const Status rights = CheckRights(seen, user);
+  if (!rights) {
+    found = seen;
+    return rights.error();
+  }
 
   // One octet more than there should be: it may have grown meanwhile.
-  Buffer text(static_cast<std::size_t>(found.st_size) + 1);
+  Buffer text(static_cast<std::size_t>(seen.st_size) + 1);
   std::size_t size = 0;
   while (size < text.octets.size()) {
     const ssize_t count =
@@ -147,9 +152,10 @@ Result<CredentialsByHop> ReadCredentials(const std::string& path, uid_t user,
     if (count == 0) break;
     size += static_cast<std::size_t>(count);
   }
-  if (size != static_cast<std::size_t>(found.st_size)) {
+  if (size != static_cast<std::size_t>(seen.st_size)) {
     return Unusable("it is being written");
   }
+  found = seen;
   return ParseCredentials({text.octets.data(), size});
 }
 

@@ -13,6 +13,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,9 +32,11 @@ using CredentialsByHop =
 Result<CredentialsByHop> ParseCredentials(std::string_view text);
 
 // The file as `user`, the service's, has to find it: regular, no larger than a
-// MiB, that user's own, readable and writable for nobody else. `found`: as it
-// was when it was read. Error: kCredentialsUnavailable.
+// MiB, that user's own, readable and writable for nobody else. `found`: the
+// file that the answer is about, also where that is a refusal of what it is or
+// holds; nothing where it could not be opened or read to its end, which may
+// pass without a change to the file. Error: kCredentialsUnavailable.
 Result<CredentialsByHop> ReadCredentials(const std::string& path, uid_t user,
-                                         struct stat& found);
+                                         std::optional<struct stat>& found);
 
 }  // namespace postern

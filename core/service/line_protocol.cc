@@ -164,9 +164,14 @@ std::string FormatReply(const Reply& reply) {
     return FormatReply(ErrorReply({Reason::kInternal, "a reply has no word"}));
   }
   // Word, space and line end.
-  if (reply.word.size() + reply.rest.size() + 2 > kMaxReplyLine) {
-    return FormatReply(
-        ErrorReply({Reason::kInternal, "the answer is too long for a reply"}));
+  const std::size_t octets = reply.word.size() + reply.rest.size() + 2;
+  if (octets > kMaxReplyLine) {
+    return FormatReply(ErrorReply(
+        {Reason::kInternal,
+         "the answer is too long for a reply (" + std::to_string(octets) +
+             " octets of at most " + std::to_string(kMaxReplyLine) +
+             "): the destination has very many hosts or records; look at "
+             "them with dig(1)"}));
   }
   std::string line = reply.word;
   if (!reply.rest.empty()) line += ' ' + reply.rest;

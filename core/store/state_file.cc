@@ -26,7 +26,13 @@ constexpr std::array kScripts{
     "CREATE INDEX verdicts_at ON verdicts(at);"
     "CREATE INDEX verdicts_queue_id ON verdicts(queue_id)"
     " WHERE queue_id<>'';"
-    "CREATE INDEX verdicts_destination ON verdicts(destination,at);"};
+    "CREATE INDEX verdicts_destination ON verdicts(destination,at);",
+    // A plan is told by every connection that was made under it: its text is
+    // kept once. `plan`: its digest; empty in a record of version 1, which
+    // holds the text itself.
+    "CREATE TABLE plans(digest BLOB PRIMARY KEY, text TEXT NOT NULL,"
+    " last_seen INTEGER NOT NULL) WITHOUT ROWID;"
+    "ALTER TABLE verdicts ADD COLUMN plan BLOB NOT NULL DEFAULT x'';"};
 
 constexpr ServiceSchema kSchema{"a state store (state.db)",
                                 0x506f5374,  // "PoSt"

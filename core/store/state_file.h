@@ -27,7 +27,8 @@ Result<Database> OpenStateForReading(const std::string& path);
 std::int64_t ToMicroseconds(TimePoint time);
 TimePoint FromMicroseconds(std::int64_t microseconds);
 
-// The record without its certificates, as JSON, and back.
+// The record without its certificates and its plan, as JSON, and back (with the
+// plan, where version 1 wrote it).
 std::string WriteRecord(const SessionRecord& record);
 Result<SessionRecord> ReadRecord(std::string_view text,
                                  std::vector<DerCertificate> chain);

@@ -82,6 +82,12 @@ class StateReader::Impl {
       Result<SessionRecord> record =
           ReadRecord(statement->TextAt(2), *std::move(chain));
       if (!record) return record.error();
+      if (!statement->TextAt(4).empty()) {
+        if (!statement->OptionalIntAt(6)) {
+          return StoreError("the plan of a stored verdict is gone");
+        }
+        record->plan = statement->TextAt(5);
+      }
       record->at = FromMicroseconds(statement->IntAt(1));
       verdicts.push_back({static_cast<std::uint64_t>(statement->IntAt(0)),
                           *std::move(record)});
@@ -97,8 +103,9 @@ class StateReader::Impl {
     if (query.until) conditions.Add("at<?");
     if (query.failed_only) conditions.Add("decision<>'pass'");
     Result<Statement> statement = database_.Prepare(
-        "SELECT id,at,record,chain FROM verdicts" + conditions.text() +
-        " ORDER BY at DESC,id DESC LIMIT ?");
+        "SELECT id,at,record,chain,plan,text,plans.last_seen FROM verdicts"
+        " LEFT JOIN plans ON plan=digest" +
+        conditions.text() + " ORDER BY at DESC,id DESC LIMIT ?");
     if (!statement) return statement.error();
     if (!query.queue_id.empty()) statement->Text(query.queue_id);
     if (!query.destination.empty()) statement->Text(query.destination);

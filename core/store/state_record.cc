@@ -112,7 +112,6 @@ std::string WriteRecord(const SessionRecord& record) {
        {"next-hop", record.next_hop},
        {"level", record.level},
        {"plan-digest", record.plan_digest},
-       {"plan", record.plan},
        {"outcome", record.outcome},
        {"reply", record.reply},
        {"starttls-offered", record.starttls_offered},
@@ -147,7 +146,7 @@ Result<SessionRecord> ReadRecord(std::string_view text,
   record.next_hop = Text(json, "next-hop");
   record.level = Text(json, "level");
   record.plan_digest = Text(json, "plan-digest");
-  record.plan = Text(json, "plan");
+  record.plan = Text(json, "plan");  // of version 1
   record.outcome = Text(json, "outcome");
   record.reply = Text(json, "reply");
   record.starttls_offered = Truth(json, "starttls-offered");

@@ -20,6 +20,22 @@ namespace {
 constexpr std::chrono::milliseconds kGather{100};
 constexpr std::size_t kLargestBatch = 512;
 
+// Of a record in the queue: what others have a say in.
+std::size_t OctetsOf(const SessionRecord& record) {
+  std::size_t octets = sizeof record + record.plan.size() + record.reply.size();
+  for (const DerCertificate& der : record.evidence.chain()) {
+    octets += der.size();
+  }
+  for (const Finding& finding : record.verdict.findings) {
+    octets += finding.detail().size() + finding.hint().size();
+  }
+  for (const PublishedPolicy& policy : record.policies) {
+    for (const std::string& text : policy.text) octets += text.size();
+    for (const std::string& mx : policy.mx_patterns) octets += mx.size();
+  }
+  return octets;
+}
+
 }  // namespace
 
 class StateStore::Impl {
@@ -49,13 +65,16 @@ class StateStore::Impl {
   }
 
   void Add(const SessionRecord& record) {
+    const std::size_t octets = OctetsOf(record);
     {
       const std::lock_guard lock(mutex_);
-      if (waiting_.size() >= options_.queue_limit) {
+      if (waiting_.size() >= options_.queue_limit ||
+          octets > options_.queue_octets - octets_) {
         ++dropped_;
         return;
       }
       waiting_.push_back(record);
+      octets_ += octets;
       ++added_;
       if (waiting_.size() != 1 && waiting_.size() != kLargestBatch) return;
     }
@@ -85,12 +104,16 @@ class StateStore::Impl {
         return stopping_ || flushed_to_ > handled_ ||
                waiting_.size() >= kLargestBatch;
       });
-      const std::deque<SessionRecord> batch = std::exchange(waiting_, {});
+      std::deque<SessionRecord> batch = std::exchange(waiting_, {});
+      const std::size_t octets = octets_;
       const std::uint64_t dropped = std::exchange(dropped_, 0);
       lock.unlock();
       Report(TryWrite(batch), dropped);
+      const std::size_t count = batch.size();
+      batch.clear();  // they count as long as they are held
       lock.lock();
-      handled_ += batch.size();
+      octets_ -= octets;
+      handled_ += count;
       handled_more_.notify_all();
     }
   }
@@ -149,6 +172,7 @@ class StateStore::Impl {
   std::mutex mutex_;  // of what follows, up to the thread's own
   std::condition_variable wake_, handled_more_;
   std::deque<SessionRecord> waiting_;
+  std::size_t octets_ = 0;  // of those waiting and those being written
   std::uint64_t added_ = 0, handled_ = 0, dropped_ = 0;
   std::uint64_t flushed_to_ = 0;  // up to here somebody waits
   bool stopping_ = false;

@@ -66,11 +66,15 @@ class StateStore final : public SessionSink {
  public:
   struct Options {
     std::string path;
-    // Verdicts and the certificates that only they name are dropped after it.
+    // Verdicts, and the plans and certificates that only they name, are
+    // dropped after it.
     std::chrono::hours verdict_retention{24 * 30};
     // Observations not seen for so long are dropped.
     std::chrono::hours observation_retention{24 * 400};
     std::size_t queue_limit = 4096;  // records waiting to be written
+    // Of their plans, certificates and texts, those being written included: a
+    // destination has a say in how large a record is.
+    std::size_t queue_octets = std::size_t{64} << 20;
     // Told once when writing begins to fail or records are dropped, and once
     // when it works again. From the writing thread; must not throw.
     std::function<void(std::string_view)> warn;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -17,6 +16,15 @@ namespace {
 
 std::string_view Octets(const DerCertificate& der) {
   return {reinterpret_cast<const char*>(der.data()), der.size()};
+}
+
+// True where `digest` was written already, as seen then or later.
+bool IsWritten(std::map<std::string, TimePoint>& written,
+               const std::string& digest, TimePoint at) {
+  const auto [place, fresh] = written.try_emplace(digest, at);
+  if (!fresh && at <= place->second) return true;
+  place->second = at;
+  return false;
 }
 
 void Add(const Observation& later, Observation& all) {
@@ -35,9 +43,14 @@ struct StateWriter::Statements {
         " ON CONFLICT(digest) DO UPDATE SET"
         " last_seen=max(last_seen,excluded.last_seen)");
     if (!certificate) return certificate.error();
+    Result<Statement> plan = database.Prepare(
+        "INSERT INTO plans(digest,text,last_seen) VALUES(?,?,?)"
+        " ON CONFLICT(digest) DO UPDATE SET"
+        " last_seen=max(last_seen,excluded.last_seen)");
+    if (!plan) return plan.error();
     Result<Statement> verdict = database.Prepare(
-        "INSERT INTO verdicts(at,queue_id,destination,decision,record,chain)"
-        " VALUES(?,?,?,?,?,?)");
+        "INSERT INTO verdicts(at,queue_id,destination,decision,record,chain,"
+        "plan) VALUES(?,?,?,?,?,?,?)");
     if (!verdict) return verdict.error();
     Result<Statement> observation = database.Prepare(
         "INSERT INTO observations(destination,mx,cert,authenticated_by,spki,"
@@ -49,16 +62,18 @@ struct StateWriter::Statements {
         " last_seen=max(last_seen,excluded.last_seen),"
         " count=count+excluded.count");
     if (!observation) return observation.error();
-    return std::make_unique<Statements>(Statements{
-        *std::move(certificate), *std::move(verdict), *std::move(observation)});
+    return std::make_unique<Statements>(
+        Statements{*std::move(certificate), *std::move(plan),
+                   *std::move(verdict), *std::move(observation)});
   }
 
-  Statement certificate, verdict, observation;
+  Statement certificate, plan, verdict, observation;
 };
 
 struct StateWriter::Batch {
   using Key = std::tuple<std::string, std::string, std::string, std::string>;
-  std::set<std::string> certificates;  // digests of those written already
+  // Digests of those written already, and when they were last seen.
+  std::map<std::string, TimePoint> certificates, plans;
   std::map<Key, Observation> observations;
 };
 
@@ -106,7 +121,7 @@ Result<std::string> StateWriter::WriteChain(const SessionRecord& record,
         Digest(DigestAlgorithm::kSha256, Octets(der));
     if (!digest) return digest.error();
     chain += *digest;
-    if (!batch.certificates.insert(*digest).second) continue;
+    if (IsWritten(batch.certificates, *digest, record.at)) continue;
     insert.Reset();
     insert.Blob(*digest).Blob(Octets(der)).Int(ToMicroseconds(record.at));
     if (Status done = insert.Run(); !done) return done.error();
@@ -114,9 +129,25 @@ Result<std::string> StateWriter::WriteChain(const SessionRecord& record,
   return chain;
 }
 
+// Keeps the plan's text, once, and answers its digest; empty for no plan.
+Result<std::string> StateWriter::WritePlan(const SessionRecord& record,
+                                           Batch& batch) {
+  if (record.plan.empty()) return std::string();
+  // Of the text: a plan's own digest leaves out what it does not depend on.
+  Result<std::string> digest = Digest(DigestAlgorithm::kSha256, record.plan);
+  if (!digest || IsWritten(batch.plans, *digest, record.at)) return digest;
+  Statement& insert = statements_->plan;
+  insert.Reset();
+  insert.Blob(*digest).Text(record.plan).Int(ToMicroseconds(record.at));
+  if (Status done = insert.Run(); !done) return done.error();
+  return digest;
+}
+
 Status StateWriter::WriteVerdict(const SessionRecord& record, Batch& batch) {
   const Result<std::string> chain = WriteChain(record, batch);
   if (!chain) return chain.error();
+  const Result<std::string> plan = WritePlan(record, batch);
+  if (!plan) return plan.error();
   Statement& insert = statements_->verdict;
   insert.Reset();
   return insert.Int(ToMicroseconds(record.at))
@@ -125,6 +156,7 @@ Status StateWriter::WriteVerdict(const SessionRecord& record, Batch& batch) {
       .Text(ToString(record.verdict.decision))
       .Text(WriteRecord(record))
       .Blob(*chain)
+      .Blob(*plan)
       .Run();
 }
 
@@ -152,6 +184,7 @@ Status StateWriter::WriteObservations(const Batch& batch) {
 Status StateWriter::Purge(TimePoint verdicts, TimePoint observations) {
   const std::pair<std::string_view, TimePoint> purges[] = {
       {"DELETE FROM verdicts WHERE at<?", verdicts},
+      {"DELETE FROM plans WHERE last_seen<?", verdicts},
       {"DELETE FROM certificates WHERE last_seen<?", verdicts},
       {"DELETE FROM observations WHERE last_seen<?", observations}};
   for (const auto& [sql, before] : purges) {

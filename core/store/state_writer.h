@@ -25,8 +25,8 @@ class StateWriter {
   // All of it, or an error and nothing.
   [[nodiscard]] Status Write(const std::deque<SessionRecord>& batch);
 
-  // Drops verdicts, and certificates last seen, before `verdicts`, and
-  // observations last seen before `observations`.
+  // Drops verdicts, and plans and certificates last seen, before `verdicts`,
+  // and observations last seen before `observations`.
   [[nodiscard]] Status Purge(TimePoint verdicts, TimePoint observations);
 
  private:
@@ -36,6 +36,7 @@ class StateWriter {
 
   Status WriteVerdict(const SessionRecord& record, Batch& batch);
   Result<std::string> WriteChain(const SessionRecord& record, Batch& batch);
+  Result<std::string> WritePlan(const SessionRecord& record, Batch& batch);
   Status WriteObservations(const Batch& batch);
 
   Database database_;

@@ -75,6 +75,12 @@ std::optional<std::pair<std::uint32_t, int>> ParseHashedName(
                    std::atoi(name.c_str() + 9));
 }
 
+// A link to a certificate that was removed.
+bool IsDangling(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) != 0 && errno == ENOENT;
+}
+
 // `content` is everything the store was made of.
 Result<std::string> FingerprintOf(std::string_view content) {
   auto digest = Digest(DigestAlgorithm::kSha256, content);
@@ -95,16 +101,25 @@ Result<std::shared_ptr<const TrustStore>> TrustStore::FromDirectory(
   if (!directory) return Unavailable(path + ": " + std::strerror(errno));
   // Sorted: the order in a directory is nobody's promise.
   std::map<std::pair<std::uint32_t, int>, std::string> found;
+  // An end of the directory leaves errno as it is, an error does not.
+  errno = 0;
   while (const dirent* entry = readdir(directory.get())) {
     if (const auto hashed = ParseHashedName(entry->d_name)) {
       found.emplace(*hashed, path + "/" + entry->d_name);
     }
+    errno = 0;
   }
+  if (errno != 0) return Unavailable(path + ": " + std::strerror(errno));
   auto entries = std::make_unique<Entries>();
   std::string content;
   for (const auto& [key, file] : found) {
     auto text = ReadWholeFile(file, Reason::kTrustStoreUnavailable);
-    if (!text) continue;  // a dangling link of a removed certificate
+    if (!text) {
+      if (IsDangling(file)) continue;
+      // A store read by half would be taken for the whole, and good
+      // certificates for untrusted ones.
+      return text.error();
+    }
     content += std::to_string(key.first) + ":" + std::to_string(text->size()) +
                ":" + *text;
     Entries::Entry entry;

@@ -3,6 +3,8 @@
 
 #include <cerrno>
 
+#include <optional>
+
 #include "core/sasl/credentials_file.h"
 #include "pin-admin/doctor/own_setup.h"
 
@@ -57,7 +59,7 @@ std::vector<Diagnosis> InspectCredentials(const Settings& settings,
   if (path.empty()) return {};
   const Result<uid_t> user = ResolveUser(settings.user);
   if (!user) return {};  // InspectRights() tells it
-  struct stat file {};
+  std::optional<struct stat> file;
   const auto read = ReadCredentials(path, *user, file);
   if (!read) return {Unusable(path, settings, read.error())};
   std::vector<Diagnosis> found;

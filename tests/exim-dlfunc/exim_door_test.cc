@@ -187,6 +187,17 @@ TEST_F(EximDoorTest, AServiceThatHasForgottenThePlanMakesItAgain) {
               HasSubstr("policy-changed"));
 }
 
+TEST_F(EximDoorTest, APlanForAnotherPortIsMadeAgainForThatPort) {
+  const Reply plan = door_.Answer(
+      {"plan", {{"domain", "bank.test"}, {"nexthop", "bank.test:2525"}}});
+  ASSERT_EQ(plan.word, "plan") << plan.rest;
+  EXPECT_THAT(plan.rest, HasSubstr(" hop=bank.test:2525 "));
+  EximDoor restarted(gate_, sink_, clock_);
+  EXPECT_EQ(restarted.Answer(Gate(plan.rest, good_, {{"port", "2525"}})),
+            (Reply{"pass", ""}));
+  EXPECT_THAT(PlanFor("bank.test"), Not(HasSubstr(" hop=")));
+}
+
 TEST_F(EximDoorTest, APolicyCommitBitesBetweenPlanAndGate) {
   const std::string plan = PlanFor("bank.test");
   store_.Set("bank.test secure");

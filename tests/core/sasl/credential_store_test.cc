@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -98,6 +99,24 @@ TEST_F(CredentialStoreTest, WhatCantBeReadIsNotNoCredentials) {
   EXPECT_THAT(complaint(), HasSubstr("half written"));
   unlink(path_.c_str());
   EXPECT_THAT(complaint(), HasSubstr("No such file"));
+}
+
+TEST_F(CredentialStoreTest, AShortageOfDescriptorsIsOverWhenItIsOver) {
+  Write("[a.test]:587 alice one\n");
+  const NextHop hop = NextHop::Parse("[a.test]:587").value();
+  struct rlimit usual {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &usual), 0);
+  struct rlimit none = usual;
+  none.rlim_cur = 0;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto short_of = store_.For(hop);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
+  ASSERT_FALSE(short_of.ok());
+  EXPECT_THAT(short_of.error().detail(), HasSubstr("Too many open files"));
+  // The file is the one it was.
+  const auto later = Must("[a.test]:587");
+  ASSERT_TRUE(later);
+  EXPECT_EQ(later->user(), "alice");
 }
 
 TEST(CredentialsTest, ARefusalIsRememberedForAMinute) {

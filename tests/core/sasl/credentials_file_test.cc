@@ -79,7 +79,7 @@ class CredentialsRightsTest : public testing::Test {
   void Chmod(mode_t mode) { ASSERT_EQ(chmod(path_.c_str(), mode), 0); }
   // "good", or what is wrong.
   std::string Read(uid_t user) const {
-    struct stat found {};
+    std::optional<struct stat> found;
     const auto read = ReadCredentials(path_, user, found);
     return read.ok() ? "good" : read.error().detail();
   }
@@ -104,7 +104,7 @@ TEST_F(CredentialsRightsTest, BelongsToTheService) {
 }
 
 TEST_F(CredentialsRightsTest, IsAFile) {
-  struct stat found {};
+  std::optional<struct stat> found;
   const auto directory = ReadCredentials("/", geteuid(), found);
   ASSERT_FALSE(directory.ok());
   EXPECT_THAT(directory.error().detail(), HasSubstr("not a regular file"));

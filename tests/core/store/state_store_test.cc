@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 
 #include <mutex>
+#include <thread>
 
+#include "core/store/database.h"
 #include "core/x509/certificate.h"
 #include "tests/core/store/store_fixture.h"
 #include "tests/testlib/certificates.h"
@@ -38,8 +40,7 @@ class StateStoreTest : public StoreTest {
  protected:
   std::string path() const { return PathOf("state/state.db"); }
 
-  std::unique_ptr<StateStore> OpenStore() {
-    StateStore::Options options;
+  std::unique_ptr<StateStore> OpenStore(StateStore::Options options = {}) {
     options.path = path();
     options.warn = [this](std::string_view text) {
       const std::lock_guard lock(mutex_);
@@ -107,6 +108,11 @@ class StateStoreTest : public StoreTest {
               SQLITE_OK)
         << sqlite3_errmsg(database);
     sqlite3_close(database);
+  }
+  std::int64_t Count(const std::string& table) {
+    auto database = Database::Open(path(), Database::Mode::kReadOnly);
+    EXPECT_TRUE(database.ok());
+    return database->Number("SELECT count(*) FROM " + table).value();
   }
 
   const TestCertificate mx_ = MakeSelfSigned(ForHost("mx.bank.example"));
@@ -205,22 +211,77 @@ TEST_F(StateStoreTest, DropsWhatIsOldWithTheCertificatesThatOnlyItNamed) {
     clock_.Set(clock_.Now() + hours(24 * 31));
     SessionRecord fresh = Record("new");
     fresh.evidence = TlsEvidence({mx_.der});
+    fresh.plan = "another";
     store->OnSession(fresh);
     store->Flush();
   }
   EXPECT_TRUE(Verdicts({.queue_id = "old"}).empty());
   ASSERT_EQ(Verdicts({.queue_id = "new"}).size(), 1u);
   EXPECT_EQ(Observations().size(), 1u);  // observations live longer
-  sqlite3* database = nullptr;
-  ASSERT_EQ(sqlite3_open(path().c_str(), &database), SQLITE_OK);
-  sqlite3_stmt* count = nullptr;
-  ASSERT_EQ(sqlite3_prepare_v2(database, "SELECT count(*) FROM certificates",
-                               -1, &count, nullptr),
-            SQLITE_OK);
-  ASSERT_EQ(sqlite3_step(count), SQLITE_ROW);
-  EXPECT_EQ(sqlite3_column_int(count, 0), 1);
-  sqlite3_finalize(count);
-  sqlite3_close(database);
+  EXPECT_EQ(Count("certificates"), 1);
+  EXPECT_EQ(Count("plans"), 1);
+}
+
+TEST_F(StateStoreTest, WhatTheLaterOfTwoWrittenTogetherNeedsIsKept) {
+  const TimePoint first = clock_.Now();
+  const auto store = OpenStore();
+  store->OnSession(Record("older"));
+  SessionRecord later = Record("later");
+  later.at += std::chrono::seconds(10);
+  store->OnSession(later);
+  store->Flush();
+  clock_.Set(first + hours(24 * 30) + std::chrono::seconds(5));
+  SessionRecord other = Record("other");
+  other.plan = "other";
+  other.evidence = TlsEvidence();
+  store->OnSession(other);
+  store->Flush();
+  EXPECT_TRUE(Verdicts({.queue_id = "older"}).empty());
+  const auto kept = Verdicts({.queue_id = "later"});
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0].record.plan, later.plan);
+  EXPECT_EQ(kept[0].record.evidence.chain(), later.evidence.chain());
+}
+
+TEST_F(StateStoreTest, APlanIsKeptOnceHoweverManyConnectionsTellIt) {
+  SessionRecord another = Record("C");
+  another.plan = "another";
+  SessionRecord none = Record("D");
+  none.plan.clear();
+  {
+    const auto store = OpenStore();
+    store->OnSession(Record("A"));
+    store->OnSession(Record("B"));
+    store->Flush();
+    for (const SessionRecord& record : {Record("A2"), another, none}) {
+      store->OnSession(record);
+    }
+  }
+  EXPECT_EQ(Count("plans"), 2);
+  for (const char* queue_id : {"A", "B", "A2"}) {
+    const auto verdicts = Verdicts({.queue_id = queue_id});
+    ASSERT_EQ(verdicts.size(), 1u);
+    EXPECT_EQ(verdicts[0].record.plan, Record().plan);
+  }
+  EXPECT_EQ(Verdicts({.queue_id = "C"}).at(0).record.plan, "another");
+  EXPECT_EQ(Verdicts({.queue_id = "D"}).at(0).record.plan, "");
+  EXPECT_EQ(Count("verdicts WHERE record LIKE '%3f%'"), 0);
+  // A verdict is not shown as if there had been no plan.
+  Sql("DELETE FROM plans");
+  EXPECT_FALSE(StateReader::Open(path()).value()->Verdicts({}).ok());
+}
+
+TEST_F(StateStoreTest, RecordsOfVersion1KeepTheirPlans) {
+  OpenStore();
+  Sql("ALTER TABLE verdicts DROP COLUMN plan;DROP TABLE plans;"
+      "INSERT INTO verdicts(at,queue_id,destination,decision,record,chain)"
+      " VALUES(1800000000000000,'old','old.example','defer',"
+      "'{\"queue-id\":\"old\",\"plan\":\"as it was\"}',x'');"
+      "PRAGMA user_version=1");
+  EXPECT_FALSE(StateReader::Open(path()).ok());
+  OpenStore()->OnSession(Record("new"));
+  EXPECT_EQ(Verdicts({.queue_id = "old"}).at(0).record.plan, "as it was");
+  EXPECT_EQ(Verdicts({.queue_id = "new"}).at(0).record.plan, Record().plan);
 }
 
 TEST_F(StateStoreTest, WhenItCannotBeWrittenThatIsToldOnceAndStopsNothing) {
@@ -252,6 +313,33 @@ TEST_F(StateStoreTest, AFullQueueDropsRatherThanWaits) {
   for (int i = 0; i < 100; ++i) (*store)->OnSession(Record());
   (*store)->Flush();
   EXPECT_TRUE(Verdicts().empty());
+}
+
+TEST_F(StateStoreTest, WhatIsHeldIsBoundedByOctetsToo) {
+  StateStore::Options options;
+  options.queue_octets = 100'000;
+  const auto store = OpenStore(options);
+  SessionRecord large = Record("large");
+  large.plan.assign(30'000, 'x');
+  {
+    auto other = Database::Open(path(), Database::Mode::kReadWrite);
+    ASSERT_TRUE(other.ok());
+    // Nothing is written meanwhile; what the writer has taken counts as well.
+    auto slow = Transaction::Begin(*other);
+    ASSERT_TRUE(slow.ok());
+    for (int i = 0; i < 10; ++i) {
+      store->OnSession(large);
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+  store->Flush();
+  EXPECT_EQ(Verdicts().size(), 3u);
+  store->OnSession(Record("small"));
+  store->OnSession(large);  // there is room again
+  store->Flush();
+  EXPECT_EQ(Verdicts().size(), 5u);
+  ASSERT_FALSE(Warnings().empty());
+  EXPECT_TRUE(Has(Warnings()[0], "records were dropped")) << Warnings()[0];
 }
 
 TEST_F(StateStoreTest, BelongsToItsOwnerAlone) {

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -97,6 +98,40 @@ TEST_F(TrustStoreTest, WhatCannotBeReadIsAnErrorAndNeverAnEmptyStore) {
     EXPECT_NE(store.error().detail().find(path), std::string::npos);
   }
   EXPECT_FALSE(TrustStore::FromAnchors({}));
+}
+
+TEST_F(TrustStoreTest, ADirectoryOfWhichAFileCannotBeReadIsNotReadByHalf) {
+  FileCache cache;
+  Write(HashedName(ca_.certificate, 0), ca_.certificate.pem());
+  const std::string loop = directory_ + "/01234567.0";
+  std::filesystem::create_symlink(loop, loop);
+  const auto half = cache.Trust(directory_);
+  ASSERT_FALSE(half);
+  EXPECT_EQ(half.error().reason(), Reason::kTrustStoreUnavailable);
+  EXPECT_NE(half.error().detail().find(loop), std::string::npos);
+  std::filesystem::remove(loop);
+  EXPECT_TRUE(cache.Trust(directory_));
+}
+
+TEST_F(TrustStoreTest, AShortageOfDescriptorsIsOverWhenItIsOver) {
+  FileCache cache;
+  Write(HashedName(ca_.certificate, 0), ca_.certificate.pem());
+  struct rlimit usual {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &usual), 0);
+  // Room for the directory and for no file in it.
+  const int next = dup(STDIN_FILENO);
+  ASSERT_GE(next, 0);
+  close(next);
+  struct rlimit one = usual;
+  one.rlim_cur = static_cast<rlim_t>(next) + 1;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &one), 0);
+  const auto short_of = cache.Trust(directory_);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
+  ASSERT_FALSE(short_of);
+  EXPECT_NE(short_of.error().detail().find("Too many open files"),
+            std::string::npos)
+      << short_of.error().detail();
+  EXPECT_TRUE(cache.Trust(directory_)) << "the directory is the one it was";
 }
 
 TEST_F(TrustStoreTest, ACachedFileIsReadAgainWhenItIsAnother) {
