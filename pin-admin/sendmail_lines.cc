@@ -11,6 +11,9 @@ constexpr std::string_view kBefore =
 define(`confMCI_CACHE_SIZE', `1')dnl
 dnl # A handshake that fails is no reason to send in cleartext.
 define(`confTLS_FALLBACK_TO_CLEAR', `false')dnl
+dnl # A domain that is an alias stays the one that the mail is for: whoever forges
+dnl # DNS could put another in its place.
+define(`confDONT_EXPAND_CNAMES', `true')dnl
 dnl # Postern knows certificates by their SHA-256; without this it is MD5.
 define(`confCERT_FINGERPRINT_ALGORITHM', `sha256')dnl
 define(`confMILTER_MACROS_ENVRCPT', confMILTER_MACROS_ENVRCPT``, {client_addr}'')dnl

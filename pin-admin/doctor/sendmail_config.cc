@@ -119,6 +119,12 @@ class Findings {
           "what is known of one certificate is taken for another's",
           "define(`confMCI_CACHE_SIZE', `1')");
     }
+    if (!Lower(Option("dontexpandcnames")).starts_with('t')) {
+      Add(Weight::kNo, "sendmail-cnames", "DontExpandCnames is not true",
+          "whoever forges DNS has a recipient's domain replaced, and the other "
+          "domain's policy holds",
+          "define(`confDONT_EXPAND_CNAMES', `true')");
+    }
     if (Lower(Option("certfingerprintalgorithm")) != "sha256") {
       Add(Weight::kNo, "sendmail-fingerprint",
           "CertFingerprintAlgorithm is not sha256",

@@ -17,6 +17,7 @@ constexpr char kGood[] =
     "Kpostern socket -f -q -d30 -T<TMPF> unix:/run/m\n"
     "O ConnectionCacheSize=1\nO TLSFallbacktoClear=false\n"
     "O CertFingerprintAlgorithm=sha256\nO SetCertAltnames=true\n"
+    "O DontExpandCnames=true\n"
     "#O FallbackMXhost=fall.back.host.net\n"
     "Stls_rcpt\nR$*\t$: $1 $| $>\"Local_tls_rcpt\" $1\n"
     "Stls_server\nR$*\t$: $1 $| $>\"Local_tls_server\" $1\n"
@@ -47,11 +48,11 @@ TEST(SendmailConfigTest, WhatPinAdminPrintsIsGood) {
 }
 
 TEST(SendmailConfigTest, AnEmptyFileIsNotGood) {
-  EXPECT_THAT(
-      Codes(""),
-      ElementsAre("sendmail-no-map", "sendmail-no-hook", "sendmail-no-hook",
-                  "sendmail-connection-cache", "sendmail-fingerprint",
-                  "sendmail-clear-fallback", "sendmail-names"));
+  EXPECT_THAT(Codes(""),
+              ElementsAre("sendmail-no-map", "sendmail-no-hook",
+                          "sendmail-no-hook", "sendmail-connection-cache",
+                          "sendmail-cnames", "sendmail-fingerprint",
+                          "sendmail-clear-fallback", "sendmail-names"));
 }
 
 TEST(SendmailConfigTest, EachWayAroundTheMapIsToldByItsCode) {
@@ -68,6 +69,7 @@ TEST(SendmailConfigTest, EachWayAroundTheMapIsToldByItsCode) {
        "sendmail-verdict-open"},
       {"CacheSize=1", "CacheSize=2", "sendmail-connection-cache"},
       {"sha256", "sha512", "sendmail-fingerprint"},
+      {"O DontExpandCnames=true\n", "", "sendmail-cnames"},
       {"toClear=false", "toClear=true", "sendmail-clear-fallback"},
       {"O TLSFallbacktoClear=false\n", "", "sendmail-clear-fallback"},
       {"O SetCertAltnames=true\n", "", "sendmail-names"},
