@@ -49,6 +49,13 @@ class Sendmail:
     def policy_line(self, _scenario, line: str) -> str:
         return line
 
+    def as_told(self, expect):
+        return expect
+
+    def asks(self, questions):
+        """Those that can be asked about its mail."""
+        return questions
+
     def can(self, scenario) -> bool:
         # Row 28: Sendmail's own connections do not log in.
         return scenario.row != 28 and not is_absent(scenario, "sendmail")
