@@ -47,7 +47,7 @@ DAEMON_OPTIONS(`Name=filtered, Addr=127.0.0.1, Port={filtered}')dnl
 {options}"""
 MAILER = ("M{name}, P=[IPC], F=mDFMuXa, S=EnvFromSMTP/HdrFromSMTP, R=EnvToSMTP, E=\\r\\n, L=990,\n"
           "\t\tT=DNS/RFC822/SMTP, A=TCP $h {port}\n")
-NOWHERE = "Mlab-nowhere, P=/bin/true, F=lsDFM, S=0, R=0, A=true $u\n"
+NOWHERE = "Mlab-nowhere, P=/usr/bin/wc, F=lsDFM, S=0, R=0, A=wc -c\n"
 _LINE = re.compile(r"sendmail\[(?P<pid>\d+)\]: (?P<id>[\w-]+): to=(?P<rest>.*)$")
 _END = re.compile(r"dsn=(?P<dsn>[\d.]+)(?:, reply=.*)?, stat=(?P<stat>.*)$")
 _ANY = re.compile(r"sendmail\[(\d+)\]: ")
