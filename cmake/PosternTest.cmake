@@ -30,7 +30,7 @@ function(postern_test name)
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gtest_main
     postern::build_flags)
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 600)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 900)
   if(ARG_COST)
     set_tests_properties(${name} PROPERTIES COST ${ARG_COST})
   endif()

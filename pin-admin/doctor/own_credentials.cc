@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-
 #include <optional>
 
 #include "core/sasl/credentials_file.h"

@@ -163,7 +163,10 @@ TEST_F(LiveTest, CheckFollowsAChangeOfKeys) {
   const Ran backup = store_.Run({"check", HopOf(new_server), "--json"});
   EXPECT_EQ(backup.status, 3) << backup.out << backup.err;
   EXPECT_THAT(backup.out, HasSubstr("backup-key"));
-  EXPECT_EQ(store_.Run({"check", "--nagios"}).status, 1);
+  EXPECT_EQ(store_.Run({"check", "--nagios", "--here"}).status, 1);
+  const Ran alone = store_.Run({"check", "--nagios"});
+  EXPECT_EQ(alone.status, 2) << "nobody sends mail";
+  EXPECT_THAT(alone.out, HasSubstr("the service doesn't answer"));
 
   store_.Good({"pin", "promote", HopOf(new_server),
                ToHex(next.spki_hash()).substr(0, 8)});

@@ -41,6 +41,17 @@ TEST_F(PolicyCommandsTest, InitMakesOneLineAndPublishesIt) {
   EXPECT_THAT(again.err, HasSubstr("already"));
 }
 
+TEST_F(PolicyCommandsTest, WhatWeakensIsToldWhateverLineDoesIt) {
+  store_.Good({"policy", "set", ".partner.example", "secure"});
+  const Ran set = store_.Good({"policy", "set", "a.partner.example", "none"});
+  EXPECT_THAT(set.err, HasSubstr("weaker than the line of .partner.example"));
+  store_.Good({"policy", "set", "b.partner.example", "secure"});
+  const Ran same = store_.Good({"policy", "remove", "b.partner.example"});
+  EXPECT_THAT(same.err, Not(HasSubstr("weaker")));
+  const Ran gone = store_.Good({"policy", "remove", ".partner.example"});
+  EXPECT_THAT(gone.err, HasSubstr("for which the line of * holds then"));
+}
+
 TEST_F(PolicyCommandsTest, SetIsInForceAtOnce) {
   const Json done = store_.GoodJson(
       {"policy", "set", "bank.example", "secure", "owner=treasury"});
