@@ -189,6 +189,11 @@ class Rights {
           (in_queue && stat(DirectoryOf(door.path).c_str(), &place) != 0)) {
         continue;
       }
+      // Nor is that of an MTA which is not here: its users don't exist.
+      if (door.name != "pipe" && door.name != "query" &&
+          !ResolveUsers(door.users)) {
+        continue;
+      }
       const auto file = Look(
           "socket-missing", door.path,
           "nobody can reach the service at this door: mail is deferred",
