@@ -3,6 +3,7 @@
 #include "core/x509/certificate_details.h"
 #include "core/x509/certificate_parse.h"
 #include "core/x509/pem.h"
+#include "core/x509/recent_certificates.h"
 
 namespace postern {
 namespace {
@@ -14,8 +15,13 @@ std::string_view AsText(const DerCertificate& der) {
 }  // namespace
 
 Result<Certificate> Certificate::Parse(const DerCertificate& der) {
+  // Never destroyed: at the end of the process OpenSSL's own tidying may come
+  // first, and a certificate can't be freed after it.
+  static RecentCertificates& recent = *new RecentCertificates;
+  if (auto known = recent.Find(der)) return Certificate(std::move(known));
   auto details = ParseDetails(der);
   if (!details) return details.error();
+  recent.Keep(*details);
   return Certificate(std::move(details).value());
 }
 
