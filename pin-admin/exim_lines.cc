@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include "pin-admin/template_text.h"
+
 namespace postern {
 namespace {
 
@@ -103,16 +105,6 @@ constexpr std::string_view kRetry =
 # run. Use the time after which your last rule gives up.
 *  auth_failed  F,4d,1s
 )";
-
-std::string Fill(std::string_view text, std::string_view name,
-                 std::string_view value) {
-  std::string filled(text);
-  for (std::size_t at = 0; (at = filled.find(name, at)) != std::string::npos;) {
-    filled.replace(at, name.size(), value);
-    at += value.size();
-  }
-  return filled;
-}
 
 std::string Transport(std::string_view name, std::string_view protocol,
                       const std::string& tls) {

@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include "pin-admin/template_text.h"
+
 namespace postern {
 namespace {
 
@@ -41,16 +43,6 @@ postern-lmtp_destination_recipient_limit = 50
 # Bulk mail that shall not stand in others' way: copy the service in master.cf as
 # postern-bulk, with fewer processes, and name that for it.
 )";
-
-std::string Fill(std::string_view text, std::string_view name,
-                 const std::string& value) {
-  std::string filled(text);
-  for (std::size_t at = 0; (at = filled.find(name, at)) != std::string::npos;) {
-    filled.replace(at, name.size(), value);
-    at += value.size();
-  }
-  return filled;
-}
 
 }  // namespace
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "pin-admin/template_text.h"
+
 namespace postern {
 namespace {
 
@@ -103,16 +105,6 @@ R$*		$: $1 $(tlsmac {tls_strict} $@ $&i $) $(tlsmac {tls_port} $@ :@PORT@ $)
 constexpr std::string_view kOtherSenders = R"(SEnvFromSMTP
 R$*		$: $1 $(tlsmac {tls_strict} $@ - $) $(tlsmac {tls_port} $@ $)
 )";
-
-std::string Fill(std::string_view text, std::string_view name,
-                 std::string_view value) {
-  std::string filled(text);
-  for (std::size_t at = 0; (at = filled.find(name, at)) != std::string::npos;) {
-    filled.replace(at, name.size(), value);
-    at += value.size();
-  }
-  return filled;
-}
 
 std::string MailerName(unsigned port) {
   const std::string name = "postern-strict";

@@ -14,15 +14,15 @@ using Weight = Remark::Weight;
 
 Diagnosis Unusable(const std::string& path, const Settings& settings,
                    const Error& error) {
+  const auto unseen = [&] {
+    return CouldNotFindOut("credentials-unusable", path, error,
+                           "without them mail to next hops in brackets would "
+                           "be deferred",
+                           "run it as root");
+  };
   struct stat file {};
   if (stat(path.c_str(), &file) != 0) {
-    const int reason = errno;
-    if (reason == EACCES) {
-      return CouldNotFindOut("credentials-unusable", path, error,
-                             "without them mail to next hops in brackets "
-                             "would be deferred",
-                             "run it as root");
-    }
+    if (errno == EACCES) return unseen();
     return {Weight::kNo,
             "credentials-unusable",
             path,
@@ -33,10 +33,7 @@ Diagnosis Unusable(const std::string& path, const Settings& settings,
   }
   const bool guarded = (file.st_mode & 0077) == 0;
   if (geteuid() != 0 && guarded && file.st_uid != geteuid()) {
-    return CouldNotFindOut("credentials-unusable", path, error,
-                           "without them mail to next hops in brackets would "
-                           "be deferred",
-                           "run it as root");
+    return unseen();
   }
   return {Weight::kNo,
           "credentials-unusable",

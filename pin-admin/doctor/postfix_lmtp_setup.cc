@@ -2,17 +2,18 @@
 
 #include "pin-admin/doctor/postfix_coverage.h"
 #include "pin-admin/doctor/postfix_setup.h"
+#include "pin-admin/doctor/service_findings.h"
 
 namespace postern {
 namespace {
 
 using Weight = Remark::Weight;
 
-class Lmtp {
+class Lmtp : ServiceFindings {
  public:
   Lmtp(const PostfixConfig& config, const OwnSetup& own,
        const DoorSettings& door, const MasterService& service)
-      : config_(config), own_(own), door_(door), service_(service) {}
+      : ServiceFindings(config, service), own_(own), door_(door) {}
 
   std::vector<Diagnosis> All() {
     Fallback();
@@ -25,17 +26,6 @@ class Lmtp {
   }
 
  private:
-  std::string Value(std::string_view name) const {
-    return config_.Get(service_.key(), name);
-  }
-
-  void Tell(Weight weight, std::string code, std::string what, std::string why,
-            std::string mend) {
-    found_.push_back({weight, std::move(code),
-                      config_.MasterCf() + " " + service_.name, std::move(what),
-                      std::move(why), std::move(mend)});
-  }
-
   void Fallback() {
     const std::string relay = Value("lmtp_fallback_relay");
     if (relay.empty()) return;
@@ -107,11 +97,8 @@ class Lmtp {
          "postern.conf: lmtp-users = " + owner);
   }
 
-  const PostfixConfig& config_;
   const OwnSetup& own_;
   const DoorSettings& door_;
-  const MasterService& service_;
-  std::vector<Diagnosis> found_;
 };
 
 }  // namespace

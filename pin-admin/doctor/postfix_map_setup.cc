@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pin-admin/doctor/service_findings.h"
 #include "pin-admin/postfix_map_lines.h"
 
 namespace postern {
@@ -47,13 +48,12 @@ std::vector<std::string> TablesOf(const PostfixConfig& config,
   return SplitPostfixList(config.Get(service.key(), "smtp_tls_policy_maps"));
 }
 
-class Map {
+class Map : ServiceFindings {
  public:
   Map(const PostfixConfig& config, const OwnSetup& own,
       const MasterService& service, std::vector<std::string> tables)
-      : config_(config),
+      : ServiceFindings(config, service),
         settings_(own.settings),
-        service_(service),
         tables_(std::move(tables)) {}
 
   std::vector<Diagnosis> All() {
@@ -66,17 +66,6 @@ class Map {
   }
 
  private:
-  std::string Value(std::string_view name) const {
-    return config_.Get(service_.key(), name);
-  }
-
-  void Tell(Weight weight, std::string code, std::string what, std::string why,
-            std::string mend) {
-    found_.push_back({weight, std::move(code),
-                      config_.MasterCf() + " " + service_.name, std::move(what),
-                      std::move(why), std::move(mend)});
-  }
-
   std::string Wanted() const {
     return PostfixMap(settings_, config_.Get("queue_directory")).table;
   }
@@ -141,11 +130,8 @@ class Map {
          "postern.conf: postfix-map-users = " + owner + " root");
   }
 
-  const PostfixConfig& config_;
   const Settings& settings_;
-  const MasterService& service_;
   const std::vector<std::string> tables_;
-  std::vector<Diagnosis> found_;
 };
 
 }  // namespace

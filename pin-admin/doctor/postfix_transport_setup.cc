@@ -7,6 +7,7 @@
 #include "pin-admin/doctor/postfix_coverage.h"
 #include "pin-admin/doctor/postfix_map_setup.h"
 #include "pin-admin/doctor/postfix_setup.h"
+#include "pin-admin/doctor/service_findings.h"
 
 namespace postern {
 namespace {
@@ -46,13 +47,12 @@ PipeLine ParsePipe(const MasterService& service) {
   return line;
 }
 
-class Inspector {
+class Inspector : ServiceFindings {
  public:
   Inspector(const PostfixConfig& config, const OwnSetup& own,
             const MasterService& service)
-      : config_(config),
+      : ServiceFindings(config, service),
         own_(own),
-        service_(service),
         line_(ParsePipe(service)) {}
 
   std::vector<Diagnosis> All() {
@@ -68,13 +68,6 @@ class Inspector {
   }
 
  private:
-  void Tell(Weight weight, std::string code, std::string what, std::string why,
-            std::string mend) {
-    found_.push_back({weight, std::move(code),
-                      config_.MasterCf() + " " + service_.name, std::move(what),
-                      std::move(why), std::move(mend)});
-  }
-
   std::string Column(std::string_view unprivileged,
                      std::string_view chroot) const {
     return service_.name + " unix - " + std::string(unprivileged) + " " +
@@ -265,11 +258,8 @@ class Inspector {
     }
   }
 
-  const PostfixConfig& config_;
   const OwnSetup& own_;
-  const MasterService& service_;
   const PipeLine line_;
-  std::vector<Diagnosis> found_;
 };
 
 }  // namespace
