@@ -164,8 +164,12 @@ ExitStatus RunExim(Context& context) {
   if (!library.starts_with('/')) {
     return out.Usage("--library: an absolute path");
   }
+  const bool by_socket = context.args.Has("readsocket");
   const DoorSettings* door = context.settings.door("exim");
-  if (door == nullptr || door->path != POSTERN_EXIM_SOCKET) {
+  if (door == nullptr || door->path.empty()) {
+    return out.No("door-exim is empty: the service has no door for Exim");
+  }
+  if (!by_socket && door->path != POSTERN_EXIM_SOCKET) {
     return out.No("postern-exim.so knows one socket, " POSTERN_EXIM_SOCKET
                   ": door-exim has to be that");
   }
@@ -173,9 +177,8 @@ ExitStatus RunExim(Context& context) {
   if (context.args.Has("openssl")) {
     tls.openssl_trust = context.settings.trust_directory;
   }
-  const EximLines lines = context.args.Has("readsocket")
-                              ? EximBySocket(door->path, tls)
-                              : EximByLibrary(library, tls);
+  const EximLines lines =
+      by_socket ? EximBySocket(door->path, tls) : EximByLibrary(library, tls);
   out.doc().Set("macros", lines.macros);
   out.doc().Set("routers", lines.routers);
   out.doc().Set("transports", lines.transports);

@@ -2,6 +2,7 @@
 //
 // doctor: is this host set up so that the policy holds? Looks at everything,
 // changes nothing, and for whatever is wrong says the line to change.
+#include <algorithm>
 #include <utility>
 
 #include "pin-admin/command.h"
@@ -53,7 +54,12 @@ ExitStatus RunDoctor(Context& context) {
   SystemPrograms programs;
   for (const auto& mta : InspectMtas(context.args, settings, programs)) {
     Append(found, mta->Setup());
-    Append(found, mta->Bypasses(policy));
+    for (Diagnosis& diagnosis : mta->Bypasses(policy)) {
+      // What can't be read is told by both.
+      if (std::find(found.begin(), found.end(), diagnosis) == found.end()) {
+        found.push_back(std::move(diagnosis));
+      }
+    }
   }
   Append(found, InspectClock());
 

@@ -19,6 +19,8 @@ struct Diagnosis {
   std::string what;
   std::string why;
   std::string mend;  // a line to paste or a command to run; may be empty
+
+  bool operator==(const Diagnosis&) const = default;
 };
 
 // What could not be found out is never good: kUnknown.

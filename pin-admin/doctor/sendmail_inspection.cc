@@ -29,18 +29,14 @@ class SendmailInspection final : public MtaInspection {
   }
 
   std::vector<Diagnosis> Setup() override {
-    if (!text_) {
-      return {CouldNotFindOut("sendmail-unreadable", place_.config,
-                              text_.error(),
-                              "nobody can say whether its mail is judged",
-                              "--sendmail-config names another file")};
-    }
+    if (!text_) return {Unreadable()};
     return InspectSendmailConfig(config_, socket_, place_.config);
   }
 
   std::vector<Diagnosis> Bypasses(const WatchedPolicy& policy) override {
+    if (policy.lines.empty()) return {};
+    if (!text_) return {Unreadable()};
     std::vector<Diagnosis> found;
-    if (!text_) return found;  // Setup() has said so
     std::size_t asked = 0;
     for (const WatchedLine& line : policy.lines) {
       const std::string key = line.line.key.str();
@@ -58,6 +54,12 @@ class SendmailInspection final : public MtaInspection {
   }
 
  private:
+  Diagnosis Unreadable() const {
+    return CouldNotFindOut("sendmail-unreadable", place_.config, text_.error(),
+                           "nobody can say whether its mail is judged",
+                           "--sendmail-config names another file");
+  }
+
   // Every mailer that speaks SMTP over a network is judged by the rulesets.
   std::optional<Diagnosis> CheckRoute(const std::string& key, bool must) {
     const std::string address =

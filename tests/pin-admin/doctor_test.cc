@@ -285,6 +285,19 @@ TEST(PostfixCoverageTest, ATableThatCannotBeListedLeavesAQuestionOpen) {
   EXPECT_EQ(found[0].weight, Weight::kUnknown);
 }
 
+// 'check' asks only the second.
+TEST(SendmailInspectionTest, AConfigurationThatIsNotReadIsNeverGood) {
+  FakePrograms programs([](const auto&) { return Says(""); });
+  const auto mta =
+      InspectSendmail(programs, {"/usr/sbin/sendmail", "/nowhere.cf"}, "/s");
+  for (const auto& found :
+       {mta->Setup(), mta->Bypasses(Watching("bank.example secure"))}) {
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].code, "sendmail-unreadable");
+    EXPECT_EQ(found[0].weight, Weight::kUnknown);
+  }
+}
+
 TEST(DiagnosisTest, AcknowledgedFindingsAreNotes) {
   std::vector<Diagnosis> found{{Weight::kNo, "bypass", "", "x", "y", "z"},
                                {Weight::kUnknown, "other", "", "x", "y", "z"}};
@@ -300,7 +313,12 @@ TEST(DoctorCommandTest, WithoutPostfixItIsNeverGood) {
   const Ran ran = store.Run(
       {"doctor", "--no-dns", "--json", "--postfix-programs", "/nowhere"});
   EXPECT_EQ(ran.status, 4) << ran.out << ran.err;
-  EXPECT_THAT(ran.out, HasSubstr("postfix-unreadable"));
+  const Json document = ran.json();
+  int unreadable = 0;
+  for (const Json& finding : *document["findings"].array()) {
+    if (finding["code"].text() == "postfix-unreadable") ++unreadable;
+  }
+  EXPECT_EQ(unreadable, 1) << ran.out;
   EXPECT_THAT(ran.out, HasSubstr("service-silent"));
   const Ran quiet = store.Run({"doctor", "--no-dns", "--no-mta", "--quiet"});
   EXPECT_EQ(quiet.out.find("postfix-unreadable"), std::string::npos);

@@ -330,5 +330,23 @@ TEST(FrameTest, ABrokenConfigurationIsNamed) {
             4);
 }
 
+// The library knows one socket; the questions by ${readsocket} name theirs.
+TEST(ConfigEximTest, AnotherDoorIsOnlyForReadsocket) {
+  TestStore store;
+  const std::vector<std::string> set = {"--set", "door-exim=/run/other/exim"};
+  const auto run = [&](std::vector<std::string> words) {
+    words.insert(words.end(), set.begin(), set.end());
+    return store.Run(words);
+  };
+  EXPECT_EQ(run({"config", "exim"}).status, 1);
+  const Ran by_socket = run({"config", "exim", "--readsocket"});
+  EXPECT_EQ(by_socket.status, 0) << by_socket.err;
+  EXPECT_THAT(by_socket.out, HasSubstr("${readsocket{/run/other/exim}"));
+  const Ran closed =
+      store.Run({"config", "exim", "--readsocket", "--set", "door-exim="});
+  EXPECT_EQ(closed.status, 1);
+  EXPECT_THAT(closed.err, HasSubstr("door-exim"));
+}
+
 }  // namespace
 }  // namespace postern
