@@ -50,7 +50,8 @@ function(postern_fuzz name)
   endif()
   cmake_parse_arguments(ARG "" "SOURCE" "LIBS" ${ARGN})
   add_executable(${name} ${ARG_SOURCE})
-  target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+  target_compile_options(${name} PRIVATE -fsanitize=fuzzer
+    -fno-sanitize-coverage=pc-table)
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} postern::build_flags)
   # What it finds new goes into the build tree; the seeds stay as they are.
