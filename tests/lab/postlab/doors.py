@@ -68,6 +68,29 @@ class FakeDoor:
         self.path.unlink(missing_ok=True)
 
 
+class FakeMap(FakeDoor):
+    """A socket map that gives each question on a connection the same answer.
+
+    reply     octets, or None: never; b"": hangs up
+    """
+
+    def __init__(self, path: Path, reply):
+        path.unlink(missing_ok=True)
+        self.asked = 0
+        super().__init__(path, b"", reply)
+
+    def _serve(self, client: socket.socket) -> None:
+        with client:
+            while client.recv(65536):
+                self.asked += 1
+                if self.reply is None:
+                    client.settimeout(60)
+                    client.recv(1)
+                if not self.reply:
+                    break
+                client.sendall(self.reply)
+
+
 class FakeLmtpDoor(FakeDoor):
     """An LMTP server with room for every mail, but for what its script says.
 

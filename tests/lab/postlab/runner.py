@@ -75,8 +75,7 @@ class Lab:
         self.admin.must("init")
         self._write_policy()
         self.service.start()
-        if self.family == "sendmail":
-            self.world.sender.start_late()
+        self.world.sender.start_late()
 
     def fill(self, text: str, scenario) -> str:
         return scenario_file.fill(text, scenario).replace(
@@ -321,7 +320,7 @@ def check_sender(lab: Lab, tally: report.Tally) -> None:
     missing = [line for line in lab.world.sender.advised() if line not in printed]
     tally.check("'pin-admin config' prints the lines that the lab uses",
                 not missing, f"missing: {missing}\n{printed}")
-    if lab.family in ("exim", "sendmail"):
+    if lab.world.sender.inspected():
         said = lab.world.sender.doctor(lab.admin)
         tally.check("'pin-admin doctor' finds nothing wrong with the MTA", not said,
                     "\n".join(said))

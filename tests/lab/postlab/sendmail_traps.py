@@ -1,72 +1,36 @@
 """Sendmail's traps: each attacked on the real program, and the receiver untouched.
 
-A trap changes one thing in the configuration that `pin-admin config sendmail` prints,
-or in what stands behind it, and sends mail for the impostor of row 29: what comes of it
-is read in the impostor's own record. Each has a Sendmail of its own, which delivers in
-the foreground, in both forms: judged per recipient, and by strict mailers.
+In both forms: judged per recipient, and by strict mailers.
 """
 
 import shutil
 import signal
 import socket
 import subprocess
-import threading
-import traceback
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable
 
-from . import logs, messages
+from . import logs, messages, traps
 from .adapters.sendmail import MILTER, advice
+from .doors import FakeMap
 from .sendmail import Sendmail
 from .smtp_submit import SubmitError, Submitter
+from .traps import IMPOSTOR, MAY, OTHER, SENDER
 
-IMPOSTOR, MAY, OTHER = "row29.test", "row29-may.test", "row29-other.test"
 PORT, FILTERED = 2530, 2531
 
 
-@dataclass
-class Trap:
-    """`play(scene)` does it, and returns what is wrong."""
-    id: str
-    title: str
-    play: Callable
+class Scene(traps.Scene):
+    """With a Sendmail, its mailertable and the map that it asks."""
 
-    row = 29
-
-    def run(self, lab) -> tuple[list[str], str]:
-        """What is wrong (nothing: the promise held), and the last thing the MTA said."""
-        scene = None
-        try:
-            scene = Scene(lab)
-            found = self.play(scene)
-        except Exception as error:  # pylint: disable=broad-except
-            found = [f"{type(error).__name__}: {error}", traceback.format_exc(limit=-3)]
-        return found, scene.last if scene else ""
-
-
-class Scene:
-    """A Sendmail of the trap's own, and the impostor's record."""
-
-    def __init__(self, lab):
-        self.lab = lab
+    def __init__(self, lab, trap):
         self.directory = lab.home / "sendmail-trap"
         shutil.rmtree(self.directory, ignore_errors=True)
         sender = lab.world.sender
         self.sendmail = Sendmail(self.directory, PORT, FILTERED, sender.sendmail.roots,
                                  lab.home / "syslog")
-        self.parts = advice(lab.programs, lab.service.config, *sender.more)
+        super().__init__(lab, trap, self.sendmail,
+                         advice(lab.programs, lab.service.config, *sender.more))
         self.table, self.ports = sender.table(self.parts)
-        self.is_strict = bool(sender.more)
-        self.last = ""
-        self.seen_before = {r.name: len(lab.world.receivers.seen(r.name).lines)
-                            for r in lab.world.receivers.by_name.values()}
-
-    def change(self, part: str, old: str, new: str) -> None:
-        """One thing in the advice; it has to be there."""
-        if old not in self.parts[part]:
-            raise ValueError(f"{part}: no {old!r}")
-        self.parts[part] = self.parts[part].replace(old, new)
 
     def map_is(self, path: Path) -> None:
         self.change("after", str(self.lab.service.doors["sendmail-map"]), str(path))
@@ -74,90 +38,19 @@ class Scene:
     def configure(self, options: str = "") -> None:
         self.sendmail.configure(self.parts, self.table, options=options, ports=self.ports)
 
-    def send(self, *recipients: str, wait: bool = False):
-        """One message, for an address in each domain or for a whole address; (mark, id)."""
-        addresses = [r if "@" in r or "." not in r else f"to-29@{r}" for r in recipients]
-        mail = messages.compose("sender@sender.test", addresses[0], "plain")
-        done = self.sendmail.command("-odq" if wait else "-odi", "-oi", "-f",
-                                     "sender@sender.test", "--", *addresses,
-                                     given=mail.content.decode().replace("\r\n", "\n"))
-        found = [line for line in self.sendmail.log.lines() if f"msgid=<{mail.mark}@" in line]
-        if not found:
-            raise RuntimeError(f"Sendmail took nothing: {done.stdout}{done.stderr}")
-        queue_id = found[0].split("]: ", 1)[1].split(":")[0]
-        self.last = self.sendmail.lines(queue_id)[-1][:120]
-        return mail.mark, queue_id
+    def hand_over(self, content: bytes, addresses: list, wait: bool):
+        return self.sendmail.command("-odq" if wait else "-odi", "-oi", "-f", SENDER, "--",
+                                     *addresses, given=content.decode())
 
-    def told(self, domain: str, host: str) -> list[str]:
-        """The commands by which a host learnt of an address in that domain."""
-        lines = [line.lower() for r in self.lab.world.receivers.by_name.values()
-                 if r.host == host
-                 for line in self.lab.world.receivers.seen(r.name).lines[
-                     self.seen_before[r.name]:]]
-        return [line for line in lines if f"@{domain}>" in line]
+    def queue_id_of(self, line: str) -> str:
+        return line.split("]: ", 1)[1].split(":")[0]
 
-    def held(self, sent, domain: str = IMPOSTOR, host: str = "mx.row29.test") -> list[str]:
-        """What is wrong unless the message waits and the host knows nothing of it."""
-        mark, queue_id = sent
-        found = [f"the host was told: {line}" for line in self.told(domain, host)]
-        if self.copies(mark):
-            found.append("the host has the message")
-        return found + self.kept(queue_id, domain)
-
-    def kept(self, queue_id: str, domain: str) -> list[str]:
-        lines = [x for x in self.sendmail.lines(queue_id) if f"@{domain}" in x and ": to=" in x]
-        if any("stat=Sent" in line or "dsn=5" in line for line in lines):
-            return ["delivered or bounced"] + lines
-        if queue_id not in self.sendmail.queued():
-            return ["no longer in the queue"] + lines
-        return []
-
-    def copies(self, mark: str) -> list:
-        return self.lab.world.receivers.messages(mark)
-
-    def waits(self, sent, domain: str = OTHER) -> list[str]:
-        """The same of a message that only a missing verdict keeps back."""
-        found = self.kept(sent[1], domain)
-        return found + (["sent without a verdict"] if self.copies(sent[0]) else [])
-
-    def arrived(self, sent) -> list[str]:
-        try:
-            logs.until(lambda: self.copies(sent[0]), 10, "arrival")
-        except logs.Timeout:
-            return ["it did not arrive"] + self.sendmail.lines(sent[1])
-        return []
+    def ended(self, line: str) -> bool:
+        return ": to=" in line and ("stat=Sent" in line or "dsn=5" in line)
 
 
-class FakeMap:
-    """Answers each question of the map with these octets; None: never; b"": hangs up."""
-
-    def __init__(self, path: Path, reply):
-        self.path, self.reply, self.asked = path, reply, 0
-        path.unlink(missing_ok=True)
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.bind(str(path))
-        self.socket.listen(16)
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                client, _ = self.socket.accept()
-            except OSError:
-                return
-            with client:
-                while client.recv(65536):
-                    self.asked += 1
-                    if self.reply is None:
-                        client.settimeout(60)
-                        client.recv(1)
-                    if not self.reply:
-                        break
-                    client.sendall(self.reply)
-
-    def close(self) -> None:
-        self.socket.close()
-        self.path.unlink(missing_ok=True)
+class Trap(traps.Trap):
+    stage = Scene
 
 
 def netstring(text: str) -> bytes:
@@ -231,9 +124,9 @@ def one_message(scene):
     scene.configure()
     mark, queue_id = scene.send(IMPOSTOR, MAY, OTHER)
     scene.sendmail.run_queue()
-    found = [f"the host was told: {line}" for line in scene.told(IMPOSTOR, "mx.row29.test")]
+    found = [f"the host was told: {line}" for line in scene.told(IMPOSTOR)]
     for domain in (MAY, OTHER):
-        if not scene.told(domain, "mx.row29.test"):
+        if not scene.told(domain):
             found.append(f"{domain} waits")
     return found + scene.kept(queue_id, IMPOSTOR) + ([] if scene.copies(mark) else ["lost"])
 
@@ -320,7 +213,7 @@ def milter(scene):
 def _submit(domain: str) -> None:
     connection = Submitter("127.0.0.1", FILTERED)
     try:
-        connection.submit(messages.compose("sender@sender.test", f"to-29@{domain}", "plain"))
+        connection.submit(messages.compose(SENDER, f"to-29@{domain}", "plain"))
     finally:
         connection.close()
 
