@@ -125,6 +125,9 @@ class Exim:
                 text = []
         return found
 
+    def queued(self) -> set[str]:
+        return {file.name[:-2] for file in (self.spool / "input").rglob("*-H")}
+
     def panics(self) -> list[str]:
         return self.panic_log.lines()
 

@@ -1,9 +1,6 @@
 """Exim's traps: each attacked on the real program, and the receiver untouched.
 
-A trap changes one thing in the configuration that `pin-admin config exim` prints, or
-in what stands behind it, and sends mail for the impostor of row 29: what comes of it
-is read in the impostor's own record. The library knows one socket, so traps come one
-after another. Each has an Exim of its own, which delivers in the foreground.
+The library knows one socket, so traps come one after another.
 """
 
 import shutil
@@ -11,115 +8,55 @@ import signal
 import socket
 import subprocess
 import threading
-import traceback
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable
 
-from . import logs, messages
+from . import logs, traps
 from .adapters.exim import point_at
 from .doors import FakeDoor
 from .exim import Exim
+from .traps import IMPOSTOR, MAY, OTHER, SENDER, STRANGE
 
-IMPOSTOR, MAY, OTHER, STRANGE = ("row29.test", "row29-may.test", "row29-other.test",
-                                 "row29-strange.test")
 PORT = 2527
 
 
-@dataclass
-class Trap:
-    """`play(scene)` does it, and returns what is wrong."""
-    id: str
-    title: str
-    play: Callable
+class Scene(traps.Scene):
+    """With an Exim, and the library from `library`."""
 
-    row = 29
-
-    def run(self, lab):
-        return run(lab, self)
-
-
-class Scene:
-    """An Exim of the trap's own, and the impostor's record."""
-
-    def __init__(self, lab, trap: Trap):
-        self.lab = lab
+    def __init__(self, lab, trap):
         self.directory = lab.home / "exim"
         shutil.rmtree(self.directory / "trap.spool", ignore_errors=True)
         shutil.rmtree(self.directory / "trap.log", ignore_errors=True)
         sender = lab.world.sender
         self.exim = Exim(self.directory, "trap", PORT, sender.program)
         self.library = sender.library
-        self.parts = sender.parts()
-        self.trap = trap
-        self.last = ""
+        super().__init__(lab, trap, self.exim, sender.parts())
 
-    def change(self, section: str, old: str, new: str) -> None:
-        """One line of the advice; it has to be there."""
-        if old not in self.parts[section]:
-            raise ValueError(f"{section}: no {old!r}")
-        self.parts[section] = self.parts[section].replace(old, new)
+    def close(self) -> None:
+        point_at(self.lab.service.doors["exim"])
 
     def say(self, text: str) -> None:
         """A transport option more."""
         self.change("transports", "  multi_domain = false\n", f"  multi_domain = false\n  {text}\n")
 
-    def send(self, *domains: str, wait: bool = False, **configured):
-        """One message for an address in each; (mark, queue id)."""
-        if not self.exim.config.exists() or configured.get("fresh", True):
-            self.exim.configure(self.parts, **{k: v for k, v in configured.items()
-                                               if k != "fresh"})
-        mail = messages.compose("sender@sender.test", f"to-29@{domains[0]}", "plain")
+    def hand_over(self, content: bytes, addresses: list, wait: bool):
+        self.exim.configure(self.parts)
         words = [self.exim.program, "-C", str(self.exim.config), "-odq" if wait else "-odf",
-                 "-oi", "-f", "sender@sender.test", *(f"to-29@{d}" for d in domains)]
-        done = subprocess.run(words, input=mail.content.replace(b"\r\n", b"\n"),
-                              capture_output=True, check=False, timeout=120)
-        found = [line.split()[2] for line in self.exim.log.lines() if f"id={mail.mark}" in line]
-        if not found:
-            raise RuntimeError(f"Exim took nothing: {done.stderr.decode()}")
-        self.last = self.exim.lines(found[0])[-1][:120]
-        return mail.mark, found[0]
+                 "-oi", "-f", SENDER, *addresses]
+        return subprocess.run(words, input=content, capture_output=True, check=False,
+                              timeout=120)
+
+    def queue_id_of(self, line: str) -> str:
+        return line.split()[2]
+
+    def ended(self, line: str) -> bool:
+        return any(f" {mark} " in line for mark in ("=>", "->", "**"))
 
     def run_queue(self) -> None:
         self.exim.command("-qff")
 
-    def told(self, domain: str) -> list[str]:
-        """The commands by which an impostor learnt of an address in that domain."""
-        return [line for r in self.lab.world.receivers.by_name.values()
-                if r.host in ("mx.row29.test", "mx.row29-strange.test")
-                for line in self.lab.world.receivers.seen(r.name).lines
-                if f"@{domain}>" in line.lower()]
 
-    def held(self, sent, domain: str = IMPOSTOR) -> list[str]:
-        """What is wrong unless the message waits and the impostor knows nothing of it."""
-        mark, queue_id = sent
-        found = []
-        if self.told(domain):
-            found.append(f"the impostor was told: {self.told(domain)}")
-        if self.lab.world.receivers.messages(mark) and domain == IMPOSTOR:
-            found.append("the impostor has the message")
-        lines = self.exim.lines(queue_id)
-        if any(f" {mark_} " in line and f"@{domain}" in line
-               for line in lines for mark_ in ("=>", "->", "**")):
-            found.append("delivered or bounced")
-        if not list((self.exim.spool / "input").rglob(f"{queue_id}-H")):
-            found.append("no longer in the queue")
-        return found + (lines if found else [])
-
-    def waits(self, sent) -> list[str]:
-        """The same of a message that only a missing verdict keeps back."""
-        found = self.held(sent, "nowhere")
-        if self.lab.world.receivers.messages(sent[0]):
-            found.append("sent without a verdict")
-        return found
-
-    def arrived(self, sent) -> list[str]:
-        mark, queue_id = sent
-        try:
-            logs.until(lambda: self.lab.world.receivers.messages(mark), 10, "arrival")
-        except logs.Timeout:
-            return ["it did not arrive"] + self.exim.lines(queue_id)
-        return []
+class Trap(traps.Trap):
+    stage = Scene
 
 
 # The nine, by their numbers.
@@ -359,16 +296,3 @@ ALL = [
     Trap("29-x2", "a host that is none of the plan's", wrong_host),
     Trap("29-x3", "Postern's transport without its router", no_plan),
 ]
-
-
-def run(lab, trap: Trap) -> tuple[list[str], str]:
-    """What is wrong (nothing: the promise held), and the last thing the MTA said."""
-    scene = None
-    try:
-        scene = Scene(lab, trap)
-        found = trap.play(scene)
-    except Exception as error:  # pylint: disable=broad-except
-        found = [f"{type(error).__name__}: {error}", traceback.format_exc(limit=-3)]
-    finally:
-        point_at(lab.service.doors["exim"])
-    return found, scene.last if scene else ""

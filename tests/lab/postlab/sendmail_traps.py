@@ -1,176 +1,47 @@
 """Sendmail's traps: each attacked on the real program, and the receiver untouched.
 
-A trap changes one thing in the configuration that `pin-admin config sendmail` prints,
-or in what stands behind it, and sends mail for the impostor of row 29: what comes of it
-is read in the impostor's own record. Each has a Sendmail of its own, which delivers in
-the foreground, in both forms: judged per recipient, and by strict mailers.
+In both forms: judged per recipient, and by strict mailers.
 """
 
 import shutil
 import signal
 import socket
-import subprocess
-import threading
-import traceback
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Callable
+import time
 
-from . import logs, messages
-from .adapters.sendmail import MILTER, advice
-from .sendmail import Sendmail
+from . import logs, messages, traps
+from .adapters.sendmail import MILTER
+from .doors import FakeMap
+from .sendmail_leaks import (ask_about_another, leaked, many_connections,
+                             many_connections_and_the_map, naive_map, names_left_over,
+                             others_leaf, tls_is_told)
+from .sendmail_scene import FILTERED, PASS, Trap, netstring
 from .smtp_submit import SubmitError, Submitter
+from .traps import IMPOSTOR, MAY, OTHER, SENDER, STRIP
 
-IMPOSTOR, MAY, OTHER = "row29.test", "row29-may.test", "row29-other.test"
-PORT, FILTERED = 2530, 2531
-
-
-@dataclass
-class Trap:
-    """`play(scene)` does it, and returns what is wrong."""
-    id: str
-    title: str
-    play: Callable
-
-    row = 29
-
-    def run(self, lab) -> tuple[list[str], str]:
-        """What is wrong (nothing: the promise held), and the last thing the MTA said."""
-        scene = None
-        try:
-            scene = Scene(lab)
-            found = self.play(scene)
-        except Exception as error:  # pylint: disable=broad-except
-            found = [f"{type(error).__name__}: {error}", traceback.format_exc(limit=-3)]
-        return found, scene.last if scene else ""
+CNAME, THIEF = "row29-cname.plain.test", "row29-thief.test"
 
 
-class Scene:
-    """A Sendmail of the trap's own, and the impostor's record."""
+# What protects, taken away.
 
-    def __init__(self, lab):
-        self.lab = lab
-        self.directory = lab.home / "sendmail-trap"
-        shutil.rmtree(self.directory, ignore_errors=True)
-        sender = lab.world.sender
-        self.sendmail = Sendmail(self.directory, PORT, FILTERED, sender.sendmail.roots,
-                                 lab.home / "syslog")
-        self.parts = advice(lab.programs, lab.service.config, *sender.more)
-        self.table, self.ports = sender.table(self.parts)
-        self.is_strict = bool(sender.more)
-        self.last = ""
-        self.seen_before = {r.name: len(lab.world.receivers.seen(r.name).lines)
-                            for r in lab.world.receivers.by_name.values()}
-
-    def change(self, part: str, old: str, new: str) -> None:
-        """One thing in the advice; it has to be there."""
-        if old not in self.parts[part]:
-            raise ValueError(f"{part}: no {old!r}")
-        self.parts[part] = self.parts[part].replace(old, new)
-
-    def map_is(self, path: Path) -> None:
-        self.change("after", str(self.lab.service.doors["sendmail-map"]), str(path))
-
-    def configure(self, options: str = "") -> None:
-        self.sendmail.configure(self.parts, self.table, options=options, ports=self.ports)
-
-    def send(self, *recipients: str, wait: bool = False):
-        """One message, for an address in each domain or for a whole address; (mark, id)."""
-        addresses = [r if "@" in r or "." not in r else f"to-29@{r}" for r in recipients]
-        mail = messages.compose("sender@sender.test", addresses[0], "plain")
-        done = self.sendmail.command("-odq" if wait else "-odi", "-oi", "-f",
-                                     "sender@sender.test", "--", *addresses,
-                                     given=mail.content.decode().replace("\r\n", "\n"))
-        found = [line for line in self.sendmail.log.lines() if f"msgid=<{mail.mark}@" in line]
-        if not found:
-            raise RuntimeError(f"Sendmail took nothing: {done.stdout}{done.stderr}")
-        queue_id = found[0].split("]: ", 1)[1].split(":")[0]
-        self.last = self.sendmail.lines(queue_id)[-1][:120]
-        return mail.mark, queue_id
-
-    def told(self, domain: str, host: str) -> list[str]:
-        """The commands by which a host learnt of an address in that domain."""
-        lines = [line.lower() for r in self.lab.world.receivers.by_name.values()
-                 if r.host == host
-                 for line in self.lab.world.receivers.seen(r.name).lines[
-                     self.seen_before[r.name]:]]
-        return [line for line in lines if f"@{domain}>" in line]
-
-    def held(self, sent, domain: str = IMPOSTOR, host: str = "mx.row29.test") -> list[str]:
-        """What is wrong unless the message waits and the host knows nothing of it."""
-        mark, queue_id = sent
-        found = [f"the host was told: {line}" for line in self.told(domain, host)]
-        if self.copies(mark):
-            found.append("the host has the message")
-        return found + self.kept(queue_id, domain)
-
-    def kept(self, queue_id: str, domain: str) -> list[str]:
-        lines = [x for x in self.sendmail.lines(queue_id) if f"@{domain}" in x and ": to=" in x]
-        if any("stat=Sent" in line or "dsn=5" in line for line in lines):
-            return ["delivered or bounced"] + lines
-        if queue_id not in self.sendmail.queued():
-            return ["no longer in the queue"] + lines
-        return []
-
-    def copies(self, mark: str) -> list:
-        return self.lab.world.receivers.messages(mark)
-
-    def waits(self, sent, domain: str = OTHER) -> list[str]:
-        """The same of a message that only a missing verdict keeps back."""
-        found = self.kept(sent[1], domain)
-        return found + (["sent without a verdict"] if self.copies(sent[0]) else [])
-
-    def arrived(self, sent) -> list[str]:
-        try:
-            logs.until(lambda: self.copies(sent[0]), 10, "arrival")
-        except logs.Timeout:
-            return ["it did not arrive"] + self.sendmail.lines(sent[1])
-        return []
+def it_says_pass(scene):
+    """What Sendmail itself takes for an error holds the mail, whatever the rules say."""
+    scene.spoken = PASS
 
 
-class FakeMap:
-    """Answers each question of the map with these octets; None: never; b"": hangs up."""
-
-    def __init__(self, path: Path, reply):
-        self.path, self.reply, self.asked = path, reply, 0
-        path.unlink(missing_ok=True)
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.bind(str(path))
-        self.socket.listen(16)
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                client, _ = self.socket.accept()
-            except OSError:
-                return
-            with client:
-                while client.recv(65536):
-                    self.asked += 1
-                    if self.reply is None:
-                        client.settimeout(60)
-                        client.recv(1)
-                    if not self.reply:
-                        break
-                    client.sendall(self.reply)
-
-    def close(self) -> None:
-        self.socket.close()
-        self.path.unlink(missing_ok=True)
+def bounces_go_through(scene):
+    scene.change("after", "R5.$*\t\t4.$1\n", "")
+    scene.change("after", "R5.$*\t\t\t4.$1\n", "")
+    scene.change("after", "RPASS\t", 'R5.$-.$-:$+\t$#error $@ 5.$1.$2 $: "550 " $3\nRPASS\t')
 
 
-def netstring(text: str) -> bytes:
-    return f"{len(text)}:{text},".encode()
+def no_verdict_needed(scene):
+    """Whatever is no "no" counts as a yes."""
+    scene.change("after", 'R$*\t\t$#error $@ 4.7.5 $: "403 TLS policy service gave no verdict"',
+                 "R$*\t\t$@ OK")
 
 
-def ask(lab, key: str) -> str:
-    """One question to the service's own map."""
-    with socket.socket(socket.AF_UNIX) as door:
-        door.settimeout(60)
-        door.connect(str(lab.service.doors["sendmail-map"]))
-        door.sendall(netstring(f"postern {key}"))
-        return door.recv(4096).decode()
+def nobody_listens_to_the_map(scene):
+    scene.change("after", "RPASS\t\t$@ OK", "R$*\t\t$@ OK")
 
 
 def silent_hook(scene):
@@ -182,7 +53,7 @@ def silent_hook(scene):
 
 def answers(reply):
     def play(scene):
-        fake = FakeMap(scene.lab.home / "fake-map", reply)
+        fake = FakeMap(scene.lab.home / "fake-map", scene.spoken or reply)
         scene.map_is(fake.path)
         scene.change("after", "-d30", "-d3")
         scene.configure()
@@ -192,14 +63,50 @@ def answers(reply):
     return play
 
 
+class LateMap(FakeMap):
+    """Its answer to the first question comes when Sendmail no longer waits for it."""
+
+    def __init__(self, scene):
+        self.is_first, self.spoken = True, scene.spoken
+        super().__init__(scene.lab.home / "fake-map", self.answer)
+        scene.map_is(self.path)
+
+    def answer(self, question) -> bytes:
+        if b" S<><" in question:
+            return PASS
+        if not self.is_first:
+            return self.spoken or netstring("OK 4.7.5:no")
+        self.is_first = False
+        time.sleep(4)
+        return PASS
+
+
+def too_late(scene):
+    """… and might be taken for the answer to the next question, about the impostor."""
+    fake = LateMap(scene)
+    scene.change("after", "-d30", "-d3")
+    scene.configure()
+    sent = scene.send(STRIP, wait=True), scene.send(f"a@{IMPOSTOR}", f"b@{IMPOSTOR}", wait=True)
+    scene.sendmail.run_queue()
+    fake.close()
+    if not any(f"<{IMPOSTOR}>" in question for question in fake.asked):
+        return [f"no attack: {fake.asked}"]
+    return scene.waits(sent[0], STRIP) + scene.held(sent[1])
+
+
 def down_and_back(scene):
-    scene.map_is(Path("/run/lab/nobody"))
+    """As kill -9 leaves it: the socket is there, and nobody listens."""
+    dead = scene.lab.home / "dead-map"
+    dead.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as nobody:
+        nobody.bind(str(dead))
+    scene.map_is(dead)
     scene.configure()
     sent = scene.send(OTHER)
     found = scene.waits(sent)
     scene.sendmail.run_queue()
     found += scene.waits(sent)
-    scene.change("after", "/run/lab/nobody", str(scene.lab.service.doors["sendmail-map"]))
+    scene.change("after", str(dead), str(scene.lab.service.doors["sendmail-map"]))
     scene.configure()
     scene.sendmail.run_queue()
     return found + scene.arrived(sent)
@@ -208,7 +115,7 @@ def down_and_back(scene):
 def hung_and_back(scene):
     scene.change("after", "-d30", "-d3")
     scene.configure()
-    scene.lab.service.send(signal.SIGSTOP)
+    scene.lab.service.send(signal.SIGCONT if scene.spoken else signal.SIGSTOP)
     try:
         sent = scene.send(OTHER)
         found = scene.waits(sent)
@@ -231,30 +138,19 @@ def one_message(scene):
     scene.configure()
     mark, queue_id = scene.send(IMPOSTOR, MAY, OTHER)
     scene.sendmail.run_queue()
-    found = [f"the host was told: {line}" for line in scene.told(IMPOSTOR, "mx.row29.test")]
+    found = [f"{traps.TOLD}: {line}" for line in scene.told(IMPOSTOR)]
     for domain in (MAY, OTHER):
-        if not scene.told(domain, "mx.row29.test"):
+        if not scene.told(domain):
             found.append(f"{domain} waits")
     return found + scene.kept(queue_id, IMPOSTOR) + ([] if scene.copies(mark) else ["lost"])
 
 
-def leaked(tls: str):
-    """The SHA-256 of a leaf that is known and good, told of another connection."""
-    def play(scene):
-        scene.configure()
-        if found := scene.arrived(scene.send("bank.test")):
-            return found
-        receiver = scene.lab.world.receivers.by_host["mx.bank.test"]
-        chain = scene.lab.world.receivers.chain(receiver)
-        done = subprocess.run(["openssl", "x509", "-in", chain.file, "-noout", "-fingerprint",
-                               "-sha256"], capture_output=True, text=True, check=True)
-        leaf = done.stdout.strip().split("=")[1]
-        good = f"<mx.bank.test><{receiver.ip}><OK><TLSv1.3><256><{leaf}><SAN><x>"
-        if "PASS" not in ask(scene.lab, "R<bank.test>" + good):
-            return ["the good connection is refused"]
-        said = ask(scene.lab, tls.format(ip=receiver.ip, leaf=leaf))
-        return [] if " 4." in said else [f"the map says {said}"]
-    return play
+def forged_alias(scene):
+    """DNS makes the recipient's domain an alias of one whose policy is another."""
+    scene.configure(canonify=True)
+    sent = scene.send(CNAME)
+    found = [f"{traps.TOLD}: {line}" for line in scene.told(THIEF, f"mx.{THIEF}")]
+    return found + scene.held(sent, CNAME, f"mx.{THIEF}")
 
 
 def features_fail(scene):
@@ -320,7 +216,7 @@ def milter(scene):
 def _submit(domain: str) -> None:
     connection = Submitter("127.0.0.1", FILTERED)
     try:
-        connection.submit(messages.compose("sender@sender.test", f"to-29@{domain}", "plain"))
+        connection.submit(messages.compose(SENDER, f"to-29@{domain}", "plain"))
     finally:
         connection.close()
 
@@ -331,7 +227,7 @@ def _refused(domain: str, words: str) -> list[str]:
     except SubmitError as error:
         said = str(error)
         return [] if said.startswith("451 ") and words in said else [f"{domain}: {said}"]
-    return [f"{domain} was taken"]
+    return [f"{domain} {traps.TAKEN}"]
 
 
 def _taken(domain: str) -> list[str]:
@@ -342,33 +238,56 @@ def _taken(domain: str) -> list[str]:
     return []
 
 
-CLEAR = "R<bank.test><mx.bank.test><{ip}><OK><><><{leaf}><SAN><x>"
-NO_VERIFY = "R<bank.test><mx.bank.test><{ip}><NONE><TLSv1.3><256><{leaf}><SAN><x>"
-OTHERS_LEAF = "R<clinic.test><mx.clinic.test><{ip}><OK><TLSv1.3><256><{leaf}><SAN><mx.clinic.test>"
+def no_hook_at_all(scene):
+    scene.change("after", "LOCAL_TLS_RCPT\n", "LOCAL_RULESETS\nSLocal_tls_rcpt\n")
+
+
+def expand_aliases(scene):
+    scene.change("before", "define(`confDONT_EXPAND_CNAMES', `true')", "")
+
+
+def no_filter_needed(scene):
+    scene.change("before", "F=T,", "")
+
+
+REPLIES = [
+    ("a", "PERM", netstring("PERM no"), no_verdict_needed),
+    ("b", "NOTFOUND", netstring("NOTFOUND "), no_verdict_needed),
+    ("c", "TEMP", netstring("TEMP later"), no_verdict_needed),
+    ("d", "OK, and nothing", netstring("OK "), no_verdict_needed),
+    ("e", "OK PASSED", netstring("OK PASSED"), no_verdict_needed),
+    ("f", "OK 5.7.5, which would bounce", netstring("OK 5.7.5:no"), bounces_go_through),
+    ("g", "a PASS cut short", PASS[:-1], it_says_pass),
+    ("h", "garbage", b"\xff\x00PASS,", it_says_pass),
+    ("i", "nothing, and hangs up", b"", no_verdict_needed),
+    ("j", "never a word", None, it_says_pass),
+]
 
 ALL = [
-    Trap("29-1", "1: a hook that is never called", silent_hook),
-    Trap("29-2a", "2: the map says PERM", answers(netstring("PERM no"))),
-    Trap("29-2b", "2: NOTFOUND", answers(netstring("NOTFOUND "))),
-    Trap("29-2c", "2: TEMP", answers(netstring("TEMP later"))),
-    Trap("29-2d", "2: OK, and nothing", answers(netstring("OK "))),
-    Trap("29-2e", "2: OK PASSED", answers(netstring("OK PASSED"))),
-    Trap("29-2f", "2: OK 5.7.5, which would bounce", answers(netstring("OK 5.7.5:no"))),
-    Trap("29-2g", "2: a PASS cut short", answers(b"7:OK PASS")),
-    Trap("29-2h", "2: garbage", answers(b"\xff\x00PASS,")),
-    Trap("29-2i", "2: it hangs up", answers(b"")),
-    Trap("29-2j", "2: it never answers", answers(None)),
-    Trap("29-3", "3: the map is down, and comes back", down_and_back),
-    Trap("29-3b", "3: the service hangs, and comes back", hung_and_back),
-    Trap("29-4", "4: a refused host still serves other destinations", poisoned_host),
-    Trap("29-4b", "4: one message for three domains at one host", one_message),
-    Trap("29-5", "5: a good leaf's digest left over, and no TLS", leaked(CLEAR)),
-    Trap("29-5b", "5: a digest and no handshake", leaked(NO_VERIFY)),
-    Trap("29-6", "6: another destination's leaf, names that fit", leaked(OTHERS_LEAF)),
-    Trap("29-7", "7: tls_clt_features fails", features_fail),
-    Trap("29-8", "8: a retry in cleartext", clear_fallback),
-    Trap("29-9", "9: keys forged by quoted recipients", forged_key),
-    Trap("29-10", "10: a fallback MX", fallback_mx),
-    Trap("29-a", "a recipient that an alias names", by_alias),
-    Trap("29-m", "the milter: 451; and 451 without it", milter),
+    Trap("29-1", "1: a hook that is never called", silent_hook, no_hook_at_all),
+    *(Trap(f"29-2{letter}", f"2: the map says {title}", answers(reply), opened)
+      for letter, title, reply, opened in REPLIES),
+    Trap("29-2k", "2: the map says PASS to the question before", too_late, it_says_pass),
+    Trap("29-3", "3: the map is down, and comes back", down_and_back, no_verdict_needed),
+    Trap("29-3b", "3: the service hangs, and comes back", hung_and_back, it_says_pass),
+    Trap("29-4", "4: a refused host still serves other destinations", poisoned_host,
+         nobody_listens_to_the_map),
+    Trap("29-4b", "4: one message for three domains at one host", one_message,
+         nobody_listens_to_the_map),
+    Trap("29-5", "5: a client's certificate left over, and no TLS", leaked(), tls_is_told),
+    Trap("29-5b", "5: the same, and verify says OK", leaked("<OK><$&{tls_version}>"),
+         tls_is_told),
+    Trap("29-5c", "5: the same, and there is a version", leaked("<$1><TLSv1.3>"), tls_is_told),
+    Trap("29-6", "6: another host's names left over", names_left_over(naive_map),
+         many_connections),
+    Trap("29-6b", "6: the same on connections that are kept",
+         names_left_over(many_connections_and_the_map), nobody_listens_to_the_map),
+    Trap("29-6c", "6: another destination's leaf", others_leaf, ask_about_another),
+    Trap("29-7", "7: tls_clt_features fails", features_fail, nobody_listens_to_the_map),
+    Trap("29-8", "8: a retry in cleartext", clear_fallback, nobody_listens_to_the_map),
+    Trap("29-9", "9: keys forged by quoted recipients", forged_key, nobody_listens_to_the_map),
+    Trap("29-10", "10: a fallback MX", fallback_mx, nobody_listens_to_the_map),
+    Trap("29-a", "a recipient that an alias names", by_alias, nobody_listens_to_the_map),
+    Trap("29-d", "a recipient's domain that is a forged alias", forged_alias, expand_aliases),
+    Trap("29-m", "the milter: 451; and 451 without it", milter, no_filter_needed),
 ]

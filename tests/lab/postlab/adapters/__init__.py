@@ -1,7 +1,7 @@
 """The mail servers under test: one module each, told apart by `make(name)`.
 
 An adapter starts its MTA with Postern in its path, takes a message, tells what
-became of it, and retries what it holds. See PostfixPipe for the methods.
+became of it, and retries what it holds. See Adapter for the methods.
 """
 
 

@@ -8,63 +8,38 @@ from pathlib import Path
 from .. import exim_source, logs
 from ..exim import Exim as PrivateExim
 from ..judge import Outcome
-from ..messages import Mail
-from ..scenarios import fill, is_absent
-from ..smtp_submit import Submitter
+from ..scenarios import is_absent
+from .adapter import Adapter
 
 PORT = 2526
 SOCKET = Path("/run/postern/exim")
 
 
-def _is_silent(finding: dict) -> bool:
-    text = f"{finding['subject']} {finding['what']}"
-    return "did not end in time" in text and any(
-        name in text for name in (".silent.test", ".dead.test", "row26", "row27"))
-
-
-class Exim:
-    """The methods of PostfixPipe."""
+class Exim(Adapter):
+    """It asks the service by the library that is loaded into it."""
 
     door = "exim"
+    port, taken = PORT, r"id=(\S+)"
+    logs_in = False
     options: tuple = ()  # for `pin-admin config exim`
-    copies_for_two = 1
     holds_host = 1.1  # a retry rule can't say less than a second
     name, program = "exim", "/usr/sbin/exim4-heavy"
 
     def __init__(self, directory: Path, transport: Path, scenarios, _roots: Path):
+        super().__init__(scenarios)
         self.library = transport.with_name("postern-exim.so")
-        self.hops = {s.domain: fill(s.hop, s) for s in scenarios if s.hop}
         self.exim = PrivateExim(directory / "exim", self.name, PORT, self.program)
-        self.service = self.programs = None
-
-    def settle_in(self, programs) -> None:
-        self.programs = programs
 
     def service_settings(self) -> dict:
         return {"exim-questions": "100"}
 
     def use(self, service) -> None:
         """The library knows one socket: it leads to that service."""
-        self.service = service
+        super().use(service)
         point_at(service.doors["exim"])
 
-    def policy_line(self, _scenario, line: str) -> str:
-        return line
-
-    def as_told(self, expect):
-        return expect
-
-    def asks(self, questions):
-        """Those that can be asked about its mail."""
-        return questions
-
     def can(self, scenario) -> bool:
-        # Row 28: Exim's own connections do not log in.
-        return scenario.row != 28 and not is_absent(scenario, "exim")
-
-    def ahead_of_verdict(self, _domain: str) -> tuple:
-        """What a host may see that is then refused; nothing of the envelope."""
-        return ()
+        return super().can(scenario) and not is_absent(scenario, "exim")
 
     def start(self) -> None:
         if not self.library.exists():
@@ -81,50 +56,30 @@ class Exim:
         return advice(self.programs, self.exim.directory, library or self.library,
                       *self.options)
 
-    def submit(self, mail: Mail) -> str:
-        connection = Submitter("127.0.0.1", PORT)
-        try:
-            reply = connection.submit(mail)
-        finally:
-            connection.close()
-        return re.search(r"id=(\S+)", reply)[1]
-
     def attempts(self, queue_id: str) -> list[Outcome]:
         """One for each line that ends an attempt; its text is all that was logged since
         the one before: Exim says the reason before it says the end."""
         return self.exim.attempts(queue_id)
 
-    def wait_attempt(self, queue_id: str, number: int, seconds: float) -> Outcome:
-        return logs.until(lambda: self.attempts(queue_id)[number - 1:number], seconds,
-                          f"attempt {number} of {queue_id}")[0]
-
-    def retry(self, queue_id: str) -> None:
-        tried = len(self.attempts(queue_id))
+    def try_again(self, queue_id: str) -> None:
         self.exim.command("-M", queue_id)
-        logs.until(lambda: len(self.attempts(queue_id)) > tried, 30, f"{queue_id} is tried again")
 
     def queued(self) -> set[str]:
-        return {file.name[:-2] for file in (self.exim.spool / "input").rglob("*-H")}
+        return self.exim.queued()
 
     def complaints(self) -> list[str]:
         return self.exim.panics()
 
-    def doctor(self, admin) -> list[str]:
-        """What doctor has to say of Exim; every watched destination is routed for it."""
-        done = admin.run("doctor", "--exim-program", self.program, "--exim-config",
-                         str(self.exim.config), "--no-dns", "--json")
-        found = json.loads(done.stdout)["findings"]
-        # Where DNS or a policy host is silent on purpose, planning takes longer than
-        # doctor waits.
-        return [f"{f['code']} {f['subject']}: {f['what']}" for f in found
-                if f["code"].startswith("exim-") and not _is_silent(f)]
+    def inspected(self) -> tuple:
+        return ("exim", "--exim-program", self.program, "--exim-config",
+                str(self.exim.config))
 
-    def printed(self, _admin) -> str:
-        return ""
-
-    def advised(self) -> list[str]:
-        """Nothing to compare: what pin-admin prints is what runs."""
-        return []
+    def is_silent(self, finding: dict) -> bool:
+        """Where DNS or a policy host is silent on purpose, planning takes longer than
+        doctor waits."""
+        text = f"{finding['subject']} {finding['what']}"
+        return "did not end in time" in text and any(
+            name in text for name in (".silent.test", ".dead.test", "row26", "row27"))
 
 
 class EximOpenssl(Exim):
@@ -151,7 +106,6 @@ class EximLight(Exim):
         outcomes = super().attempts(queue_id)  # before what is said of them
         said = [line for line in self.syslog.lines() if f"queue-id={queue_id} " in line]
         return [with_audit(outcome, said) for outcome in outcomes]
-
 
     def wait_attempt(self, queue_id: str, number: int, seconds: float) -> Outcome:
         outcome = super().wait_attempt(queue_id, number, seconds)
@@ -193,5 +147,3 @@ def point_at(socket: Path) -> None:
     link.unlink(missing_ok=True)
     link.symlink_to(socket)
     link.rename(SOCKET)
-
-

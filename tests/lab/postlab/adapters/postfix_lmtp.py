@@ -10,7 +10,7 @@ PROCESSES = 100
 
 
 class PostfixLmtp(PostfixPipe):
-    """The methods of PostfixPipe. All destinations have one next hop: the door."""
+    """All destinations have one next hop: the door."""
 
     door = "lmtp"
     copies_for_two = 1
@@ -19,6 +19,7 @@ class PostfixLmtp(PostfixPipe):
         return {"door-lmtp": self.below_queue("lmtp")}
 
     def use(self, service) -> None:
+        super().use(service)
         self.hops = {}  # its next hop is the door
         self.transports[0].recipient_limit = 50
 

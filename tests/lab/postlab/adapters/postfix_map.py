@@ -18,16 +18,14 @@ CHROOTED = ("resolv.conf", "hosts", "services", "nsswitch.conf", "host.conf")
 
 
 class PostfixMap(PostfixPipe):
-    """The methods of PostfixPipe. What smtp(8) says of a refusal are its own words."""
+    """What smtp(8) says of a refusal are its own words."""
 
     door = "map"
     copies_for_two = 1
+    logs_in = False  # but as main.cf says
 
     def service_settings(self) -> dict:
         return {"door-postfix-map": self.below_queue("map")}
-
-    def use(self, service) -> None:
-        pass
 
     def policy_line(self, scenario, line: str) -> str:
         """smtp(8) takes a bare common name, so a line has to allow one to be told to it."""
@@ -38,8 +36,7 @@ class PostfixMap(PostfixPipe):
         return f"{line} cn=no-san"
 
     def can(self, scenario) -> bool:
-        # Row 28: smtp(8)'s logins are main.cf's.
-        return scenario.row != 28 and not is_absent(scenario, "postfix-map")
+        return super().can(scenario) and not is_absent(scenario, "postfix-map")
 
     def as_told(self, expect: Expect) -> Expect:
         """Without what only Postern says: its reasons, its codes, its audit line."""

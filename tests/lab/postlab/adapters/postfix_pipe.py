@@ -10,10 +10,8 @@ from pathlib import Path
 
 from .. import logs
 from ..judge import Outcome
-from ..messages import Mail
 from ..postfix import Postfix
-from ..scenarios import fill
-from ..smtp_submit import Submitter
+from .adapter import Adapter
 
 PORT = 2525
 CONTROL = "control@sender.test"   # mail from here leaves by Postfix's own smtp(8)
@@ -41,31 +39,26 @@ class Transport:
     persistent: bool = False
 
 
-class PostfixPipe:
-    """use(), start(), submit(), wait_attempt(), retry(), queued(), complaints()."""
+class PostfixPipe(Adapter):
+    """It hands each message to a program, which asks the service to deliver it."""
 
-    door = "pipe"                  # the service's door that it knocks at
-    copies_for_two = 2             # of a message for two addresses of one domain
-    holds_host = 0                 # seconds, after a refusal for another destination
+    door = "pipe"
+    port, taken = PORT, r"queued as (\w+)"
+    copies_for_two = 2
 
     def __init__(self, directory: Path, transport: Path, scenarios, roots: Path):
+        super().__init__(scenarios)
         self.postfix = Postfix(directory / "sender", "postfix")
         self.program, self.roots = transport, roots
-        self.hops = {s.domain: fill(s.hop, s) for s in scenarios if s.hop}
         self.transports = [Transport("postern")]
 
     def settle_in(self, programs) -> None:
-        """Where the programs are; before start()."""
+        super().settle_in(programs)
         self.postfix.root = programs.root
 
     def printed(self, admin) -> str:
-        """What pin-admin advises for this mail server."""
         return admin.run("config", "postfix", "--queue-directory",
                          str(self.postfix.queue)).stdout
-
-    def service_settings(self) -> dict:
-        """What the service's configuration needs for this mail server."""
-        return {}
 
     def below_queue(self, name: str) -> str:
         """A door's path under the queue directory, which is the root of chrooted agents."""
@@ -75,33 +68,9 @@ class PostfixPipe:
         os.chmod(directory, 0o750)
         return str(directory / name)
 
-    def use(self, service) -> None:
-        """The service that the mail goes through; before start()."""
-        self.transports[0].door = service.pipe
-
-    def policy_line(self, _scenario, line: str) -> str:
-        """The scenario's line as this way of handing over mail needs it."""
-        return line
-
-    def can(self, _scenario) -> bool:
-        """Whether what the scenario is about exists for this mail server."""
-        return True
-
-    def as_told(self, expect):
-        """What of it shows in this mail server's log and in the service's."""
-        return expect
-
-    def asks(self, questions):
-        """Those that can be asked about its mail."""
-        return questions
-
     def add_transport(self, transport: Transport) -> None:
         """Another one, for one recipient; before start()."""
         self.transports.append(transport)
-
-    def ahead_of_verdict(self, _domain: str) -> tuple:
-        """What a host may see that is then refused; nothing of the envelope."""
-        return ()
 
     def start(self) -> None:
         table = self.postfix.directory / "transport"
@@ -153,25 +122,12 @@ class PostfixPipe:
     def _service(self, transport: Transport) -> str:
         return (f"{transport.name} unix - n n - - pipe\n"
                 f"  {FLAGS}\n"
-                f"  argv={transport.program or self.program} --socket {transport.door} {transport.options}"
+                f"  argv={transport.program or self.program} --socket {transport.door or self.service.pipe} {transport.options}"
                 f" {transport.arguments}\n")
 
     def advised(self) -> list[str]:
-        """What `pin-admin config postfix` has to print of the lines above."""
         return [FLAGS, ARGUMENTS, "postern_destination_recipient_limit = 1\n",
                 f"postern_time_limit = {TIME_LIMIT}s\n"]
-
-    def submitter(self) -> Submitter:
-        return Submitter("127.0.0.1", PORT)
-
-    def submit(self, mail: Mail) -> str:
-        """The queue id under which the MTA now has the message."""
-        connection = self.submitter()
-        try:
-            reply = connection.submit(mail)
-        finally:
-            connection.close()
-        return re.search(r"queued as (\w+)", reply)[1]
 
     def results(self, queue_id: str) -> dict[str, Outcome]:
         """The newest outcome for each recipient of the message."""
@@ -184,14 +140,8 @@ class PostfixPipe:
                              and queue_id.encode() in words)
 
     def attempts(self, queue_id: str) -> list[Outcome]:
-        """The outcome of every attempt so far, oldest first."""
         return [Outcome(line.result, line.status, line.text)
                 for line in self.postfix.deliveries(queue_id)]
-
-    def wait_attempt(self, queue_id: str, number: int, seconds: float) -> Outcome:
-        """The outcome of the message's attempt `number`, counted from 1."""
-        return logs.until(lambda: self.attempts(queue_id)[number - 1:number], seconds,
-                          f"attempt {number} of {queue_id}")[0]
 
     def wait_kept(self, queue_id: str, seconds: float) -> Outcome:
         """For an attempt that the MTA says nothing of: back once the message waits again."""
@@ -202,11 +152,8 @@ class PostfixPipe:
         return any((self.postfix.queue / "deferred").glob(f"*/{queue_id}"))
 
     def retry(self, queue_id: str) -> None:
-        """Makes the MTA try that message again now; back once it has tried.
-
-        Asked again every few seconds: qmgr(8) puts a message back unseen if its
-        idea of the time is a second behind.
-        """
+        """Asked again every few seconds: qmgr(8) puts a message back unseen if its
+        idea of the time is a second behind."""
         tried = len(self.attempts(queue_id))
         end = time.monotonic() + 90
         while True:
@@ -222,14 +169,12 @@ class PostfixPipe:
                     raise
 
     def queued(self) -> set[str]:
-        """The ids of all messages the MTA still holds."""
         done = subprocess.run(self.postfix.line("/usr/sbin/postqueue", "-c",
                                                 str(self.postfix.config), "-j"),
                               capture_output=True, text=True, check=True)
         return set(re.findall(r'"queue_id": "(\w+)"', done.stdout))
 
     def complaints(self) -> list[str]:
-        """What the MTA could not cope with."""
         return [line for line in self.postfix.trouble() if "fatal" in line or "panic" in line]
 
 

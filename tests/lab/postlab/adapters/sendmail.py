@@ -5,12 +5,10 @@ import re
 import subprocess
 from pathlib import Path
 
-from .. import logs
 from ..judge import Outcome
-from ..messages import Mail
-from ..scenarios import fill, is_absent
+from ..scenarios import is_absent
 from ..sendmail import Sendmail as PrivateSendmail
-from ..smtp_submit import Submitter
+from .adapter import Adapter
 
 PORT, FILTERED = 2528, 2529
 MILTER = Path("/run/lab/milter/socket")
@@ -20,45 +18,28 @@ EXPECTED = ("points back to mta.sender.test", "savemail: cannot save",
 _HOP = re.compile(r"^(?P<host>\[.*\]|[^:\[\]]+)(?::(?P<port>\d+))?$")
 
 
-class Sendmail:
-    """The methods of PostfixPipe."""
+class Sendmail(Adapter):
+    """It asks the map about each connection that it has made."""
 
     door = "sendmail"
-    copies_for_two = 1
-    holds_host = 0
+    port, taken = PORT, r"2\.0\.0 (\S+) Message accepted"
+    patience = 90  # it waits long for the rest of a handshake
+    logs_in = False
     name = "sendmail"
     more = ()
 
     def __init__(self, directory: Path, _transport: Path, scenarios, roots: Path):
-        self.hops = {s.domain: fill(s.hop, s) for s in scenarios if s.hop}
+        super().__init__(scenarios)
         self.directory = directory / "sendmail"
         self.sendmail = PrivateSendmail(self.directory, PORT, FILTERED, roots,
                                         directory / "syslog")
-        self.service = self.programs = None
         self.rows: dict[str, str] = {}
-
-    def settle_in(self, programs) -> None:
-        self.programs = programs
 
     def service_settings(self) -> dict:
         return {"sendmail-map-users": "root", "sendmail-questions": "100"}
 
-    def use(self, service) -> None:
-        self.service = service
-
-    def policy_line(self, _scenario, line: str) -> str:
-        return line
-
-    def as_told(self, expect):
-        return expect
-
-    def asks(self, questions):
-        """Those that can be asked about its mail."""
-        return questions
-
     def can(self, scenario) -> bool:
-        # Row 28: Sendmail's own connections do not log in.
-        return scenario.row != 28 and not is_absent(scenario, "sendmail")
+        return super().can(scenario) and not is_absent(scenario, "sendmail")
 
     def ahead_of_verdict(self, domain: str) -> tuple:
         """Sendmail asks of the connection that it has made; the recipient is not named."""
@@ -70,7 +51,6 @@ class Sendmail:
         """Nothing yet: the strict form's mailertable is the store's."""
 
     def start_late(self) -> None:
-        """Once the store has its lines."""
         self.configure()
         self.sendmail.start()
 
@@ -99,26 +79,11 @@ class Sendmail:
         self.rows = rows
         return "".join(f"{key}\t{value}\n" for key, value in rows.items()), ports
 
-    def submit(self, mail: Mail) -> str:
-        connection = Submitter("127.0.0.1", PORT)
-        try:
-            reply = connection.submit(mail)
-        finally:
-            connection.close()
-        return re.search(r"2\.0\.0 (\S+) Message accepted", reply)[1]
-
     def attempts(self, queue_id: str) -> list[Outcome]:
         return self.sendmail.attempts(queue_id)
 
-    def wait_attempt(self, queue_id: str, number: int, seconds: float) -> Outcome:
-        # It waits long for the rest of a handshake.
-        return logs.until(lambda: self.attempts(queue_id)[number - 1:number], seconds + 90,
-                          f"attempt {number} of {queue_id}")[0]
-
-    def retry(self, queue_id: str) -> None:
-        tried = len(self.attempts(queue_id))
+    def try_again(self, queue_id: str) -> None:
         self.sendmail.run_queue(queue_id)
-        logs.until(lambda: len(self.attempts(queue_id)) > tried, 60, f"{queue_id} is tried again")
 
     def queued(self) -> set[str]:
         return self.sendmail.queued()
@@ -128,20 +93,11 @@ class Sendmail:
                 if "sendmail[" in line and "SYSERR" in line
                 and not any(words in line for words in EXPECTED)]
 
-    def doctor(self, admin) -> list[str]:
-        """What doctor has to say of Sendmail; every watched destination is routed for it."""
-        done = admin.run("doctor", "--sendmail-config", str(self.sendmail.config), "--no-dns",
-                         "--json")
-        found = json.loads(done.stdout)["findings"]
-        return [f"{f['code']} {f['subject']}: {f['what']}" for f in found
-                if f["code"].startswith("sendmail-") and f["code"] != "sendmail-routes-unasked"]
+    def inspected(self) -> tuple:
+        return "sendmail", "--sendmail-config", str(self.sendmail.config)
 
-    def printed(self, _admin) -> str:
-        return ""
-
-    def advised(self) -> list[str]:
-        """Nothing to compare: what pin-admin prints is what runs."""
-        return []
+    def is_silent(self, finding: dict) -> bool:
+        return finding["code"] == "sendmail-routes-unasked"
 
 
 class SendmailStrict(Sendmail):
