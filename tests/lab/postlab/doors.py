@@ -69,26 +69,30 @@ class FakeDoor:
 
 
 class FakeMap(FakeDoor):
-    """A socket map that gives each question on a connection the same answer.
+    """A socket map, and the questions that it was asked.
 
-    reply     octets, or None: never; b"": hangs up
+    reply     octets, the same for each question; None: never; b"": hangs up; or what
+              makes an answer of a question
     """
 
     def __init__(self, path: Path, reply):
         path.unlink(missing_ok=True)
-        self.asked = 0
+        self.asked: list[str] = []
         super().__init__(path, b"", reply)
 
     def _serve(self, client: socket.socket) -> None:
         with client:
-            while client.recv(65536):
-                self.asked += 1
+            while question := client.recv(65536):
+                self.asked.append(question.decode("utf-8", "replace"))
                 if self.reply is None:
                     client.settimeout(60)
                     client.recv(1)
                 if not self.reply:
                     break
-                client.sendall(self.reply)
+                try:
+                    client.sendall(self.reply(question) if callable(self.reply) else self.reply)
+                except OSError:  # the other side waits no longer
+                    break
 
 
 class FakeLmtpDoor(FakeDoor):

@@ -7,6 +7,7 @@ one JSON line to the event file, so that a test can assert what was *not* said.
 A script (all parts optional) says how the conversation departs from the usual:
   greeting    the whole line, or "silence", "close"
   capability  "offer" (default), "none", "stripped" (STARTTLS masked on the way)
+  strip       "stripped" once a file of that name is in "release"
   starttls    the reply to STARTTLS
   inject      octets sent together with that reply, before the handshake
   handshake   "good" (default), "garbage", "silence", "close", "reset",
@@ -127,8 +128,10 @@ class Conversation:
             return
         offers = [self.receiver["host"]]
         if not self.wire.encrypted:
-            word = {"offer": "STARTTLS", "none": None, "stripped": "XXXXXXXX"}[
-                self.script.get("capability", "offer")]
+            how = self.script.get("capability", "offer")
+            if self.is_there(self.script.get("strip")):
+                how = "stripped"
+            word = {"offer": "STARTTLS", "none": None, "stripped": "XXXXXXXX"}[how]
             offers += [word] if word else []
             offers += self.script.get("before-tls", [])
         offers += self.script.get("extensions",
@@ -210,10 +213,12 @@ class Conversation:
 
     def wait_for(self, release: str | None) -> None:
         end = time.monotonic() + PATIENCE
-        while release and time.monotonic() < end:
-            if os.path.exists(os.path.join(self.world.spec["release"], release)):
-                break
+        while release and time.monotonic() < end and not self.is_there(release):
             time.sleep(0.02)
+
+    def is_there(self, release: str | None) -> bool:
+        return bool(release) and os.path.exists(
+            os.path.join(self.world.spec["release"], release))
 
     def quit(self, _verb, _text) -> None:
         self.reply("221 2.0.0 Bye")

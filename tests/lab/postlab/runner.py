@@ -195,6 +195,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     options.add_argument("--all-kills", action="store_true",
                          help="row 23: a kill at every system call (minutes) instead of at a "
                          "sample of those that others notice")
+    options.add_argument("--springs", action="store_true",
+                         help="row 29: with what protects from each trap taken away, the attack "
+                         "has to succeed")
     options.add_argument("--list", action="store_true", help="list the scenarios")
     return options.parse_args(arguments)
 
@@ -246,7 +249,8 @@ def main(chosen: argparse.Namespace) -> int:
     # Not smtp(8), whose connections are its own.
     hands_over = chosen.adapter in ("postfix-pipe", "postfix-lmtp")
     plays = [] if not hands_over else scenario_file.select(PLAYS, chosen.only)
-    traps = scenario_file.select(traps_of(chosen.adapter), chosen.only)
+    traps = [trap for trap in scenario_file.select(traps_of(chosen.adapter), chosen.only)
+             if trap.opened or not chosen.springs]
     ids = {s.id for s in wanted}
     lab.selected = ids.__contains__
     mixed = (not chosen.only or "22" in chosen.only) and hands_over
@@ -272,7 +276,7 @@ def main(chosen: argparse.Namespace) -> int:
             second_opinion.run(lab, wanted, tally)
         # The library knows one socket, so what is done to it is done one by one.
         for trap in traps:
-            found, last = trap.run(lab)
+            found, last = trap.springs(lab) if chosen.springs else trap.run(lab)
             tally.add(f"{trap.id:7} {trap.title}", "\n".join(found), last)
         if endings:
             report.note("row 23: kills at system calls, then 'postfix stop'")

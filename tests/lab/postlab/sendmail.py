@@ -24,6 +24,7 @@ define(`ALIAS_FILE', `{directory}/aliases')dnl
 define(`confPID_FILE', `{directory}/pid')dnl
 define(`confLOG_LEVEL', `14')dnl
 define(`confCACERT', `{roots}')dnl
+define(`confCACERT_PATH', `{roots_directory}')dnl
 define(`confQUEUE_LA', `1000')dnl
 define(`confREFUSE_LA', `1000')dnl
 define(`confTO_INITIAL', `10s')dnl
@@ -39,7 +40,6 @@ define(`confDONT_PROBE_INTERFACES', `True')dnl
 FEATURE(`promiscuous_relay')dnl
 FEATURE(`accept_unresolvable_domains')dnl
 FEATURE(`accept_unqualified_senders')dnl
-FEATURE(`nocanonify')dnl
 FEATURE(`no_default_msa')dnl
 FEATURE(`mailertable', `hash -o {directory}/mailertable')dnl
 DAEMON_OPTIONS(`Name=queue, Addr=127.0.0.1, Port={port}, Listen=512, InputMailFilters=')dnl
@@ -67,12 +67,16 @@ class Sendmail:
         (directory / "statistics").touch(mode=0o600)
         (directory / "aliases").write_text("", encoding="ascii")
 
-    def configure(self, parts: dict, table: str, options: str = "", ports=()) -> None:
-        """`parts`: what goes `before` and `after` MAILER(`smtp'); `table`: the mailertable."""
+    def configure(self, parts: dict, table: str, options: str = "", ports=(),
+                  canonify: bool = False) -> None:
+        """`parts`: what goes `before` and `after` MAILER(`smtp'); `table`: the mailertable;
+        `options`: mc lines before `parts`; `canonify`: DNS is asked about recipients."""
         subprocess.run(["/usr/sbin/sendmail-makemap", "-C", "/dev/null", "hash",
                         self.directory / "mailertable"], input=table.encode(), check=True)
         mailers = "".join(MAILER.format(name=f"lab-{port}", port=port) for port in ports)
-        text = (MAIN.format(directory=self.directory, roots=self.roots, port=self.port,
+        options += "" if canonify else "FEATURE(`nocanonify')dnl\n"
+        text = (MAIN.format(directory=self.directory, roots=self.roots,
+                            roots_directory=self.roots.with_suffix(""), port=self.port,
                             filtered=self.filtered, options=options)
                 + parts["before"] + "MAILER(`local')dnl\nMAILER(`smtp')dnl\n"
                 + parts["after"] + "MAILER_DEFINITIONS\n" + NOWHERE + mailers)

@@ -6,64 +6,42 @@ In both forms: judged per recipient, and by strict mailers.
 import shutil
 import signal
 import socket
-import subprocess
-from pathlib import Path
+import time
 
 from . import logs, messages, traps
-from .adapters.sendmail import MILTER, advice
+from .adapters.sendmail import MILTER
 from .doors import FakeMap
-from .sendmail import Sendmail
+from .sendmail_leaks import (ask_about_another, leaked, many_connections,
+                             many_connections_and_the_map, naive_map, names_left_over,
+                             others_leaf, tls_is_told)
+from .sendmail_scene import FILTERED, PASS, Trap, netstring
 from .smtp_submit import SubmitError, Submitter
-from .traps import IMPOSTOR, MAY, OTHER, SENDER
+from .traps import IMPOSTOR, MAY, OTHER, SENDER, STRIP
 
-PORT, FILTERED = 2530, 2531
-
-
-class Scene(traps.Scene):
-    """With a Sendmail, its mailertable and the map that it asks."""
-
-    def __init__(self, lab, trap):
-        self.directory = lab.home / "sendmail-trap"
-        shutil.rmtree(self.directory, ignore_errors=True)
-        sender = lab.world.sender
-        self.sendmail = Sendmail(self.directory, PORT, FILTERED, sender.sendmail.roots,
-                                 lab.home / "syslog")
-        super().__init__(lab, trap, self.sendmail,
-                         advice(lab.programs, lab.service.config, *sender.more))
-        self.table, self.ports = sender.table(self.parts)
-
-    def map_is(self, path: Path) -> None:
-        self.change("after", str(self.lab.service.doors["sendmail-map"]), str(path))
-
-    def configure(self, options: str = "") -> None:
-        self.sendmail.configure(self.parts, self.table, options=options, ports=self.ports)
-
-    def hand_over(self, content: bytes, addresses: list, wait: bool):
-        return self.sendmail.command("-odq" if wait else "-odi", "-oi", "-f", SENDER, "--",
-                                     *addresses, given=content.decode())
-
-    def queue_id_of(self, line: str) -> str:
-        return line.split("]: ", 1)[1].split(":")[0]
-
-    def ended(self, line: str) -> bool:
-        return ": to=" in line and ("stat=Sent" in line or "dsn=5" in line)
+CNAME, THIEF = "row29-cname.plain.test", "row29-thief.test"
 
 
-class Trap(traps.Trap):
-    stage = Scene
+# What protects, taken away.
+
+def it_says_pass(scene):
+    """What Sendmail itself takes for an error holds the mail, whatever the rules say."""
+    scene.spoken = PASS
 
 
-def netstring(text: str) -> bytes:
-    return f"{len(text)}:{text},".encode()
+def bounces_go_through(scene):
+    scene.change("after", "R5.$*\t\t4.$1\n", "")
+    scene.change("after", "R5.$*\t\t\t4.$1\n", "")
+    scene.change("after", "RPASS\t", 'R5.$-.$-:$+\t$#error $@ 5.$1.$2 $: "550 " $3\nRPASS\t')
 
 
-def ask(lab, key: str) -> str:
-    """One question to the service's own map."""
-    with socket.socket(socket.AF_UNIX) as door:
-        door.settimeout(60)
-        door.connect(str(lab.service.doors["sendmail-map"]))
-        door.sendall(netstring(f"postern {key}"))
-        return door.recv(4096).decode()
+def no_verdict_needed(scene):
+    """Whatever is no "no" counts as a yes."""
+    scene.change("after", 'R$*\t\t$#error $@ 4.7.5 $: "403 TLS policy service gave no verdict"',
+                 "R$*\t\t$@ OK")
+
+
+def nobody_listens_to_the_map(scene):
+    scene.change("after", "RPASS\t\t$@ OK", "R$*\t\t$@ OK")
 
 
 def silent_hook(scene):
@@ -75,7 +53,7 @@ def silent_hook(scene):
 
 def answers(reply):
     def play(scene):
-        fake = FakeMap(scene.lab.home / "fake-map", reply)
+        fake = FakeMap(scene.lab.home / "fake-map", scene.spoken or reply)
         scene.map_is(fake.path)
         scene.change("after", "-d30", "-d3")
         scene.configure()
@@ -85,14 +63,50 @@ def answers(reply):
     return play
 
 
+class LateMap(FakeMap):
+    """Its answer to the first question comes when Sendmail no longer waits for it."""
+
+    def __init__(self, scene):
+        self.is_first, self.spoken = True, scene.spoken
+        super().__init__(scene.lab.home / "fake-map", self.answer)
+        scene.map_is(self.path)
+
+    def answer(self, question) -> bytes:
+        if b" S<><" in question:
+            return PASS
+        if not self.is_first:
+            return self.spoken or netstring("OK 4.7.5:no")
+        self.is_first = False
+        time.sleep(4)
+        return PASS
+
+
+def too_late(scene):
+    """… and might be taken for the answer to the next question, about the impostor."""
+    fake = LateMap(scene)
+    scene.change("after", "-d30", "-d3")
+    scene.configure()
+    sent = scene.send(STRIP, wait=True), scene.send(f"a@{IMPOSTOR}", f"b@{IMPOSTOR}", wait=True)
+    scene.sendmail.run_queue()
+    fake.close()
+    if not any(f"<{IMPOSTOR}>" in question for question in fake.asked):
+        return [f"no attack: {fake.asked}"]
+    return scene.waits(sent[0], STRIP) + scene.held(sent[1])
+
+
 def down_and_back(scene):
-    scene.map_is(Path("/run/lab/nobody"))
+    """As kill -9 leaves it: the socket is there, and nobody listens."""
+    dead = scene.lab.home / "dead-map"
+    dead.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as nobody:
+        nobody.bind(str(dead))
+    scene.map_is(dead)
     scene.configure()
     sent = scene.send(OTHER)
     found = scene.waits(sent)
     scene.sendmail.run_queue()
     found += scene.waits(sent)
-    scene.change("after", "/run/lab/nobody", str(scene.lab.service.doors["sendmail-map"]))
+    scene.change("after", str(dead), str(scene.lab.service.doors["sendmail-map"]))
     scene.configure()
     scene.sendmail.run_queue()
     return found + scene.arrived(sent)
@@ -101,7 +115,7 @@ def down_and_back(scene):
 def hung_and_back(scene):
     scene.change("after", "-d30", "-d3")
     scene.configure()
-    scene.lab.service.send(signal.SIGSTOP)
+    scene.lab.service.send(signal.SIGCONT if scene.spoken else signal.SIGSTOP)
     try:
         sent = scene.send(OTHER)
         found = scene.waits(sent)
@@ -124,30 +138,19 @@ def one_message(scene):
     scene.configure()
     mark, queue_id = scene.send(IMPOSTOR, MAY, OTHER)
     scene.sendmail.run_queue()
-    found = [f"the host was told: {line}" for line in scene.told(IMPOSTOR)]
+    found = [f"{traps.TOLD}: {line}" for line in scene.told(IMPOSTOR)]
     for domain in (MAY, OTHER):
         if not scene.told(domain):
             found.append(f"{domain} waits")
     return found + scene.kept(queue_id, IMPOSTOR) + ([] if scene.copies(mark) else ["lost"])
 
 
-def leaked(tls: str):
-    """The SHA-256 of a leaf that is known and good, told of another connection."""
-    def play(scene):
-        scene.configure()
-        if found := scene.arrived(scene.send("bank.test")):
-            return found
-        receiver = scene.lab.world.receivers.by_host["mx.bank.test"]
-        chain = scene.lab.world.receivers.chain(receiver)
-        done = subprocess.run(["openssl", "x509", "-in", chain.file, "-noout", "-fingerprint",
-                               "-sha256"], capture_output=True, text=True, check=True)
-        leaf = done.stdout.strip().split("=")[1]
-        good = f"<mx.bank.test><{receiver.ip}><OK><TLSv1.3><256><{leaf}><SAN><x>"
-        if "PASS" not in ask(scene.lab, "R<bank.test>" + good):
-            return ["the good connection is refused"]
-        said = ask(scene.lab, tls.format(ip=receiver.ip, leaf=leaf))
-        return [] if " 4." in said else [f"the map says {said}"]
-    return play
+def forged_alias(scene):
+    """DNS makes the recipient's domain an alias of one whose policy is another."""
+    scene.configure(canonify=True)
+    sent = scene.send(CNAME)
+    found = [f"{traps.TOLD}: {line}" for line in scene.told(THIEF, f"mx.{THIEF}")]
+    return found + scene.held(sent, CNAME, f"mx.{THIEF}")
 
 
 def features_fail(scene):
@@ -224,7 +227,7 @@ def _refused(domain: str, words: str) -> list[str]:
     except SubmitError as error:
         said = str(error)
         return [] if said.startswith("451 ") and words in said else [f"{domain}: {said}"]
-    return [f"{domain} was taken"]
+    return [f"{domain} {traps.TAKEN}"]
 
 
 def _taken(domain: str) -> list[str]:
@@ -235,33 +238,56 @@ def _taken(domain: str) -> list[str]:
     return []
 
 
-CLEAR = "R<bank.test><mx.bank.test><{ip}><OK><><><{leaf}><SAN><x>"
-NO_VERIFY = "R<bank.test><mx.bank.test><{ip}><NONE><TLSv1.3><256><{leaf}><SAN><x>"
-OTHERS_LEAF = "R<clinic.test><mx.clinic.test><{ip}><OK><TLSv1.3><256><{leaf}><SAN><mx.clinic.test>"
+def no_hook_at_all(scene):
+    scene.change("after", "LOCAL_TLS_RCPT\n", "LOCAL_RULESETS\nSLocal_tls_rcpt\n")
+
+
+def expand_aliases(scene):
+    scene.change("before", "define(`confDONT_EXPAND_CNAMES', `true')", "")
+
+
+def no_filter_needed(scene):
+    scene.change("before", "F=T,", "")
+
+
+REPLIES = [
+    ("a", "PERM", netstring("PERM no"), no_verdict_needed),
+    ("b", "NOTFOUND", netstring("NOTFOUND "), no_verdict_needed),
+    ("c", "TEMP", netstring("TEMP later"), no_verdict_needed),
+    ("d", "OK, and nothing", netstring("OK "), no_verdict_needed),
+    ("e", "OK PASSED", netstring("OK PASSED"), no_verdict_needed),
+    ("f", "OK 5.7.5, which would bounce", netstring("OK 5.7.5:no"), bounces_go_through),
+    ("g", "a PASS cut short", PASS[:-1], it_says_pass),
+    ("h", "garbage", b"\xff\x00PASS,", it_says_pass),
+    ("i", "nothing, and hangs up", b"", no_verdict_needed),
+    ("j", "never a word", None, it_says_pass),
+]
 
 ALL = [
-    Trap("29-1", "1: a hook that is never called", silent_hook),
-    Trap("29-2a", "2: the map says PERM", answers(netstring("PERM no"))),
-    Trap("29-2b", "2: NOTFOUND", answers(netstring("NOTFOUND "))),
-    Trap("29-2c", "2: TEMP", answers(netstring("TEMP later"))),
-    Trap("29-2d", "2: OK, and nothing", answers(netstring("OK "))),
-    Trap("29-2e", "2: OK PASSED", answers(netstring("OK PASSED"))),
-    Trap("29-2f", "2: OK 5.7.5, which would bounce", answers(netstring("OK 5.7.5:no"))),
-    Trap("29-2g", "2: a PASS cut short", answers(b"7:OK PASS")),
-    Trap("29-2h", "2: garbage", answers(b"\xff\x00PASS,")),
-    Trap("29-2i", "2: it hangs up", answers(b"")),
-    Trap("29-2j", "2: it never answers", answers(None)),
-    Trap("29-3", "3: the map is down, and comes back", down_and_back),
-    Trap("29-3b", "3: the service hangs, and comes back", hung_and_back),
-    Trap("29-4", "4: a refused host still serves other destinations", poisoned_host),
-    Trap("29-4b", "4: one message for three domains at one host", one_message),
-    Trap("29-5", "5: a good leaf's digest left over, and no TLS", leaked(CLEAR)),
-    Trap("29-5b", "5: a digest and no handshake", leaked(NO_VERIFY)),
-    Trap("29-6", "6: another destination's leaf, names that fit", leaked(OTHERS_LEAF)),
-    Trap("29-7", "7: tls_clt_features fails", features_fail),
-    Trap("29-8", "8: a retry in cleartext", clear_fallback),
-    Trap("29-9", "9: keys forged by quoted recipients", forged_key),
-    Trap("29-10", "10: a fallback MX", fallback_mx),
-    Trap("29-a", "a recipient that an alias names", by_alias),
-    Trap("29-m", "the milter: 451; and 451 without it", milter),
+    Trap("29-1", "1: a hook that is never called", silent_hook, no_hook_at_all),
+    *(Trap(f"29-2{letter}", f"2: the map says {title}", answers(reply), opened)
+      for letter, title, reply, opened in REPLIES),
+    Trap("29-2k", "2: the map says PASS to the question before", too_late, it_says_pass),
+    Trap("29-3", "3: the map is down, and comes back", down_and_back, no_verdict_needed),
+    Trap("29-3b", "3: the service hangs, and comes back", hung_and_back, it_says_pass),
+    Trap("29-4", "4: a refused host still serves other destinations", poisoned_host,
+         nobody_listens_to_the_map),
+    Trap("29-4b", "4: one message for three domains at one host", one_message,
+         nobody_listens_to_the_map),
+    Trap("29-5", "5: a client's certificate left over, and no TLS", leaked(), tls_is_told),
+    Trap("29-5b", "5: the same, and verify says OK", leaked("<OK><$&{tls_version}>"),
+         tls_is_told),
+    Trap("29-5c", "5: the same, and there is a version", leaked("<$1><TLSv1.3>"), tls_is_told),
+    Trap("29-6", "6: another host's names left over", names_left_over(naive_map),
+         many_connections),
+    Trap("29-6b", "6: the same on connections that are kept",
+         names_left_over(many_connections_and_the_map), nobody_listens_to_the_map),
+    Trap("29-6c", "6: another destination's leaf", others_leaf, ask_about_another),
+    Trap("29-7", "7: tls_clt_features fails", features_fail, nobody_listens_to_the_map),
+    Trap("29-8", "8: a retry in cleartext", clear_fallback, nobody_listens_to_the_map),
+    Trap("29-9", "9: keys forged by quoted recipients", forged_key, nobody_listens_to_the_map),
+    Trap("29-10", "10: a fallback MX", fallback_mx, nobody_listens_to_the_map),
+    Trap("29-a", "a recipient that an alias names", by_alias, nobody_listens_to_the_map),
+    Trap("29-d", "a recipient's domain that is a forged alias", forged_alias, expand_aliases),
+    Trap("29-m", "the milter: 451; and 451 without it", milter, no_filter_needed),
 ]

@@ -12,9 +12,13 @@ from typing import Callable, ClassVar
 
 from . import logs, messages
 
-IMPOSTOR, MAY, OTHER, STRANGE = ("row29.test", "row29-may.test", "row29-other.test",
-                                 "row29-strange.test")
+IMPOSTOR, MAY, OTHER, STRANGE, STRIP = ("row29.test", "row29-may.test", "row29-other.test",
+                                        "row29-strange.test", "row29-strip.test")
 SENDER = "sender@sender.test"
+# What only an attack that succeeds has found.
+TOLD, COPIED, ENDED, TAKEN = ("the host was told", "a host has the message",
+                              "delivered or bounced", "was taken")
+SPRUNG = (TOLD, COPIED, ENDED, TAKEN)
 
 
 @dataclass
@@ -23,15 +27,18 @@ class Trap:
     id: str
     title: str
     play: Callable
+    opened: Callable | None = None  # takes away what protects: then the trap has to spring
 
     row = 29
     stage: ClassVar[type]          # the Scene that is played in
 
-    def run(self, lab) -> tuple[list[str], str]:
+    def run(self, lab, opened: bool = False) -> tuple[list[str], str]:
         """What is wrong (nothing: the promise held), and the last thing the MTA said."""
         scene = None
         try:
             scene = self.stage(lab, self)
+            if opened:
+                self.opened(scene)
             found = self.play(scene)
         except Exception as error:  # pylint: disable=broad-except
             found = [f"{type(error).__name__}: {error}", traceback.format_exc(limit=-3)]
@@ -39,6 +46,13 @@ class Trap:
             if scene:
                 scene.close()
         return found, scene.last if scene else ""
+
+    def springs(self, lab) -> tuple[list[str], str]:
+        """With nothing in its way: a test that can't fail proves nothing."""
+        found, last = self.run(lab, opened=True)
+        if any(words in problem for problem in found for words in SPRUNG):
+            return [], found[0]
+        return ["nothing came of the attack"] + found, last
 
 
 class Scene:
@@ -67,12 +81,16 @@ class Scene:
         addresses = [r if "@" in r else f"to-29@{r}" for r in recipients]
         mail = messages.compose(SENDER, addresses[0], "plain")
         done = self.hand_over(mail.content.replace(b"\r\n", b"\n"), addresses, wait)
-        found = [line for line in self.mta.log.lines() if mail.mark in line]
-        if not found:
-            raise RuntimeError(f"the MTA took nothing: {done.stdout}{done.stderr}")
-        queue_id = self.queue_id_of(found[0])
+        try:
+            queue_id = self.queue_id_of(self.taken(mail.mark))
+        except logs.Timeout:
+            raise RuntimeError(f"the MTA took nothing: {done.stdout}{done.stderr}") from None
         self.last = self.mta.lines(queue_id)[-1][:120]
         return mail.mark, queue_id
+
+    def taken(self, mark: str) -> str:
+        """The first line that the MTA logged of a message."""
+        return logs.until(lambda: [x for x in self.mta.log.lines() if mark in x], 5, mark)[0]
 
     def told(self, domain: str, *hosts: str) -> list[str]:
         """The commands by which a host learnt of an address in that domain."""
@@ -88,20 +106,20 @@ class Scene:
     def held(self, sent, domain: str = IMPOSTOR, *hosts: str) -> list[str]:
         """What is wrong unless the message waits and the host knows nothing of it."""
         mark, queue_id = sent
-        found = [f"the host was told: {line}" for line in self.told(domain, *hosts)]
+        found = [f"{TOLD}: {line}" for line in self.told(domain, *hosts)]
         return found + self.unsent(mark) + self.kept(queue_id, domain)
 
     def kept(self, queue_id: str, domain: str) -> list[str]:
         """What is wrong unless the queue has it, for that domain."""
         lines = [line for line in self.mta.lines(queue_id) if f"@{domain}" in line]
         if any(self.ended(line) for line in lines):
-            return ["delivered or bounced"] + lines
+            return [ENDED] + lines
         if queue_id not in self.mta.queued():
             return ["no longer in the queue"] + lines
         return []
 
     def unsent(self, mark: str) -> list[str]:
-        return ["a host has the message"] if self.copies(mark) else []
+        return [COPIED] if self.copies(mark) else []
 
     def waits(self, sent, domain: str = OTHER) -> list[str]:
         """The same of a message that only a missing verdict keeps back."""
