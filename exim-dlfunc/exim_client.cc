@@ -8,6 +8,8 @@
 #include "core/clock/clock.h"
 #include "core/outcome/verdict.h"
 #include "core/service/client.h"
+#include "core/service/owned_fd.h"
+#include "core/service/unix_socket.h"
 
 namespace postern {
 namespace {
@@ -18,6 +20,8 @@ constexpr std::chrono::seconds kPlanBudget{35};
 constexpr std::chrono::seconds kJudgeBudget{20};
 // A report that nobody takes must not hold up the mail.
 constexpr std::chrono::seconds kReportBudget{2};
+// Exim comes from one gate to the other without a word to the server.
+constexpr std::chrono::seconds kBetweenGates{1};
 constexpr std::size_t kMaxText = 900;
 constexpr std::size_t kMaxData = 400;
 constexpr std::size_t kMaxChain = 32;
@@ -58,6 +62,21 @@ bool ShowsOurCertificate(std::string_view address_data) {
   return address_data.find(" certificate=") != std::string_view::npos;
 }
 
+// Two connections with the same one are the same to the service.
+std::string StateOf(const EximPlace& place, std::string_view address_data,
+                    const EximClient::Tls& tls) {
+  std::string state;
+  for (const std::string_view part :
+       {std::string_view(place.queue_id), std::string_view(place.domain),
+        std::string_view(place.host), std::string_view(place.address),
+        std::string_view(place.port), address_data, tls.version, tls.cipher,
+        tls.server_name, tls.leaf}) {
+    state += part;
+    state += '\n';
+  }
+  return state;
+}
+
 // The events that say how a connection ended for the message.
 bool IsEnd(std::string_view name) {
   return name == "msg:host:defer" || name == "msg:rcpt:host:defer" ||
@@ -93,6 +112,14 @@ Result<Reply> EximClient::Ask(const Request& request,
   auto client = ServiceClient::Connect(socket_, deadline);
   if (!client) return client.error();
   return client->Ask(request, deadline, kMaxChainLine);
+}
+
+void EximClient::Tell(const Request& request) {
+  const Deadline deadline = Deadline::After(kReportBudget);
+  const Result<OwnedFd> fd = ConnectUnix(socket_, deadline);
+  const Result<std::string> line = FormatRequest(request, kMaxChainLine);
+  // Whoever is not there is not told; the record then says "unreported".
+  if (fd && line) (void)SendText(fd->get(), *line, -1, deadline);
 }
 
 EximAnswer EximClient::Plan(std::string_view domain, std::string_view next_hop,
@@ -151,8 +178,16 @@ EximAnswer EximClient::Judge(std::string_view stage, const EximPlace& place,
   return Refusal(*reply);
 }
 
+bool EximClient::TakePassed(const std::string& state) {
+  const Passed passed = std::exchange(passed_, Passed{});
+  return passed.pid == getpid() && !passed.until.expired() &&
+         passed.state == state;
+}
+
 EximAnswer EximClient::Gate(Stage stage, const EximPlace& place,
                             std::string_view address_data, const Tls& tls) {
+  const std::string state = StateOf(place, address_data, tls);
+  if (TakePassed(state) && stage == Stage::kMail) return {true, {}};
   Noted& connection = Connection(place);
   std::string chain;
   // Only a chain whose leaf this connection really has: Exim tells no more of
@@ -165,9 +200,12 @@ EximAnswer EximClient::Gate(Stage stage, const EximPlace& place,
   } else {
     chain = tls.leaf;
   }
-  EximAnswer answer = Judge(stage == Stage::kHost ? "host" : "mail", place,
-                            address_data, tls, std::move(chain));
-  if (!answer.yes) connection.told = true;
+  EximAnswer answer = Judge("mail", place, address_data, tls, std::move(chain));
+  if (!answer.yes) {
+    connection.told = true;
+  } else if (stage == Stage::kHost) {
+    passed_ = {getpid(), state, Deadline::After(kBetweenGates)};
+  }
   return answer;
 }
 
@@ -214,6 +252,8 @@ void EximClient::Report(std::string_view name, std::string_view data,
                          {"address", place.address},
                          {"port", place.port},
                          {"address-data", std::string(address_data)}}};
+  // Of what went well there is nothing to log.
+  if (name == "msg:delivery") return Tell(request);
   const Result<Reply> reply = Ask(request, kReportBudget);
   if (reply && reply->word == "noted") remark_ = OneLine(reply->rest, kMaxText);
 }
@@ -226,6 +266,7 @@ std::string EximClient::OnEvent(std::string_view name, std::string_view data,
   remark_.clear();
   if (name == "tcp:connect") {
     noted_ = Noted{};
+    passed_ = Passed{};
     return {};
   }
   Noted& connection = Connection(place);

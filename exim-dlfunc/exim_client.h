@@ -8,6 +8,10 @@
 //
 // Every question has a deadline. No answer, half an answer and any answer that
 // is not understood are a denial.
+//
+// A delivery asks twice: the plan, and one verdict for both of Exim's gates,
+// which it opens one right after the other. Its end is told, and not waited
+// for.
 #pragma once
 
 #include <sys/types.h>
@@ -18,6 +22,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/clock/clock.h"
 #include "core/outcome/result.h"
 #include "core/service/line_protocol.h"
 
@@ -59,7 +64,9 @@ class EximClient {
                       std::string_view certificate,
                       std::string_view errno_text);
 
-  // The connection as it is now, before MAIL. "No": nothing may be sent.
+  // The connection as it is now, before MAIL. "No": nothing may be sent. A
+  // "yes" to kHost holds for the kMail that follows at once, in this process
+  // and of the same connection in the same state; that uses it up.
   struct Tls {
     std::string_view version, cipher, server_name;  // empty: none
     std::string_view leaf;                          // base64
@@ -80,6 +87,12 @@ class EximClient {
     // posternd has been told already how the connection ended.
     bool told = false;
   };
+  // The host gate's "yes", until the gate at MAIL.
+  struct Passed {
+    pid_t pid = -1;
+    std::string state;  // all that the question was about
+    Deadline until = Deadline::After({});
+  };
 
   // What this process noted of the connection; fresh for another one.
   Noted& Connection(const EximPlace& place);
@@ -92,10 +105,15 @@ class EximClient {
   EximAnswer Judge(std::string_view stage, const EximPlace& place,
                    std::string_view address_data, const Tls& tls,
                    std::string chain);
+  // True once for each "yes" that is there.
+  bool TakePassed(const std::string& state);
   Result<Reply> Ask(const Request& request, std::chrono::milliseconds budget);
+  // Without waiting for an answer.
+  void Tell(const Request& request);
 
   std::string socket_;
   Noted noted_;
+  Passed passed_;
   std::string remark_;
 };
 

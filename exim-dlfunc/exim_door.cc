@@ -19,7 +19,14 @@ namespace postern {
 namespace {
 
 bool CanBeAsked(const HostPlan& host) {
-  return !host.refused && !host.facts.ips.empty();
+  return !host.refused && !host.credentials && !host.facts.ips.empty();
+}
+
+// The verdict on one that can't.
+Verdict Unasked(const HostPlan& host, TimePoint now) {
+  if (host.refused) return Judge(host, TlsEvidence{}, now);
+  if (host.credentials) return NoLogin();
+  return DeferFor(Error(Reason::kNoAddress, ToString(host.facts.host)));
 }
 
 using Outcome = RecipientResult::Outcome;
@@ -27,10 +34,6 @@ using Outcome = RecipientResult::Outcome;
 // Below the client's own (exim_client.cc).
 constexpr std::chrono::seconds kPlanBudget{30};
 constexpr std::chrono::seconds kJudgeBudget{15};
-constexpr std::size_t kMostPlans = 4096;
-constexpr std::size_t kMostChains = 1024;
-constexpr std::size_t kMostCertificates = 32;
-constexpr std::chrono::minutes kChainKept{10};
 
 Error Invalid(std::string what) {
   return {Reason::kRequestInvalid, std::move(what)};
@@ -45,57 +48,6 @@ Reply Deferred(const Verdict& verdict) {
 }
 
 }  // namespace
-
-std::shared_ptr<const Plan> HandedOutPlans::Keep(Plan plan) {
-  auto kept = std::make_shared<const Plan>(std::move(plan));
-  const std::lock_guard lock(mutex_);
-  const auto old = by_digest_.find(kept->digest);
-  if (old != by_digest_.end()) {
-    plans_.erase(old->second);
-    by_digest_.erase(old);
-  }
-  plans_.push_front(kept);
-  by_digest_[kept->digest] = plans_.begin();
-  if (plans_.size() > kMostPlans) {
-    by_digest_.erase(plans_.back()->digest);
-    plans_.pop_back();
-  }
-  return kept;
-}
-
-std::shared_ptr<const Plan> HandedOutPlans::Find(
-    const std::string& digest) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = by_digest_.find(digest);
-  return found == by_digest_.end() ? nullptr : *found->second;
-}
-
-void ToldChains::Add(const EximSessions::Key& key, unsigned depth,
-                     std::string der) {
-  const std::lock_guard lock(mutex_);
-  const TimePoint limit = clock_.Now() - kChainKept;
-  std::erase_if(told_, [limit](const auto& e) { return e.second.at < limit; });
-  if (told_.size() >= kMostChains && !told_.contains(key)) return;
-  Told& told = told_[key];
-  // Not one less than before: another handshake has begun.
-  if (told.ders.empty() || depth + 1 != told.depth) told.ders.clear();
-  told.at = clock_.Now();
-  told.depth = depth;
-  if (told.ders.size() < kMostCertificates) {
-    told.ders.push_back(std::move(der));
-  }
-}
-
-std::vector<std::string> ToldChains::Of(const EximSessions::Key& key,
-                                        const std::string& leaf) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = told_.find(key);
-  if (found == told_.end() || found->second.depth != 0 ||
-      found->second.ders.back() != leaf) {
-    return {};
-  }
-  return {found->second.ders.rbegin(), found->second.ders.rend()};
-}
 
 struct EximDoor::Place {
   std::string queue_id;
@@ -190,16 +142,17 @@ Reply EximDoor::Offer(const std::string& queue_id, const Plan& plan) {
   return {"plan", *text};
 }
 
-// A host that its plan refuses, or that has no address.
+// A host that its plan refuses, that wants a login or that has no address.
 Attempt EximDoor::RefuseUnasked(const std::string& queue_id, const Plan& plan,
                                 const HostPlan& host) {
-  Verdict verdict =
-      host.refused
-          ? postern::Judge(host, TlsEvidence{}, clock_.Now())
-          : DeferFor(Error(Reason::kNoAddress, ToString(host.facts.host)));
+  Verdict verdict = Unasked(host, clock_.Now());
   verdict.mx_host = ToString(host.facts.host);
   verdict.line = Format(plan.destination.policy.line);
   verdict.origin = plan.destination.policy.origin;
+  // A pass is complete without them.
+  for (const IpAddress& address : host.facts.ips) {
+    if (!host.refused) passes_.Note(queue_id, plan, host, address, verdict);
+  }
   if (!queue_id.empty()) {
     sessions_.Refused(
         RecordOf("exim", plan, host, queue_id, verdict, clock_.Now()));
@@ -296,7 +249,7 @@ Result<TlsEvidence> EximDoor::EvidenceOf(const Request& request,
   while (!rest.empty()) {
     const std::string_view one = rest.substr(0, rest.find(','));
     std::optional<std::string> der = FromBase64(one);
-    if (!der || der->empty() || ders.size() == kMostCertificates) {
+    if (!der || der->empty() || ders.size() == ToldChains::kMostCertificates) {
       return Error{Reason::kCertificateMalformed, "chain is not base64"};
     }
     ders.push_back(*std::move(der));
@@ -386,7 +339,7 @@ Reply EximDoor::Certificate(const Request& request) {
       std::from_chars(depth.data(), depth.data() + depth.size(), number);
   std::optional<std::string> der = FromBase64(Field(request, "certificate"));
   if (failed != std::errc{} || end != depth.data() + depth.size() ||
-      number >= kMostCertificates || !der || der->empty()) {
+      number >= ToldChains::kMostCertificates || !der || der->empty()) {
     return ErrorReply(
         {Reason::kCertificateMalformed, "not a certificate at a depth"});
   }

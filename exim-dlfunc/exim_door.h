@@ -6,59 +6,19 @@
 // gate's; what Exim has verified itself counts for nothing.
 #pragma once
 
-#include <chrono>
-#include <list>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <vector>
 
 #include "core/audit/session_record.h"
 #include "core/delivery/failed_passes.h"
 #include "core/gate/gate.h"
 #include "core/service/call_pool.h"
 #include "core/service/line_protocol.h"
+#include "exim-dlfunc/exim_kept.h"
 #include "exim-dlfunc/exim_plan.h"
 #include "exim-dlfunc/exim_sessions.h"
 
 namespace postern {
-
-// Plans that were handed out, by digest. Thread-safe.
-class HandedOutPlans {
- public:
-  std::shared_ptr<const Plan> Keep(Plan plan);
-  // Null if it is not known (any more).
-  std::shared_ptr<const Plan> Find(const std::string& digest) const;
-
- private:
-  using Plans = std::list<std::shared_ptr<const Plan>>;
-  mutable std::mutex mutex_;
-  Plans plans_;  // newest first; guarded by mutex_
-  std::map<std::string, Plans::iterator, std::less<>> by_digest_;
-};
-
-// Chains that ${readsocket} has told certificate by certificate, by leaf:
-// evidence, never verdicts. Thread-safe.
-class ToldChains {
- public:
-  explicit ToldChains(const Clock& clock) : clock_(clock) {}
-  // Deepest first, as Exim tells them.
-  void Add(const EximSessions::Key& key, unsigned depth, std::string der);
-  // Leaf first; empty unless the last one told was `leaf`.
-  std::vector<std::string> Of(const EximSessions::Key& key,
-                              const std::string& leaf) const;
-
- private:
-  struct Told {
-    TimePoint at{};
-    unsigned depth = 0;  // of the last one
-    std::vector<std::string> ders;
-  };
-  const Clock& clock_;
-  mutable std::mutex mutex_;
-  std::map<EximSessions::Key, Told> told_;  // guarded by mutex_
-};
 
 // Thread-safe; borrows its parts.
 class EximDoor {

@@ -18,7 +18,7 @@ constexpr std::string_view kByLibrary = R"(POSTERN_LIBRARY = @LIBRARY@
 POSTERN_PLACE = $message_exim_id|$domain|$host|$host_address|$host_port
 POSTERN_GATE = {POSTERN_PLACE}{$address_data}{$tls_out_ver}{$tls_out_cipher_std}{$tls_out_sni}{POSTERN_LEAF}
 POSTERN_PLAN = ${dlfunc{POSTERN_LIBRARY}{plan}{$domain}{POSTERN_NEXT_HOP}{$message_exim_id}}
-POSTERN_EVENT = ${dlfunc{POSTERN_LIBRARY}{event}{$event_name}{$event_data}{POSTERN_PLACE}{$address_data}{POSTERN_LEAF}{$event_defer_errno}}
+POSTERN_EVENT = ${dlfunc{POSTERN_LIBRARY}{event}{$event_name}{$event_data}{POSTERN_PLACE}{$address_data}{${if eq{$event_name}{tls:cert}{POSTERN_LEAF}}}{$event_defer_errno}}
 POSTERN_HOST_GATE = ${dlfunc{POSTERN_LIBRARY}{gate_list}POSTERN_GATE}
 POSTERN_MAIL_GATE = ${dlfunc{POSTERN_LIBRARY}{gate}POSTERN_GATE}
 )";
@@ -65,7 +65,11 @@ postern:
 // What Exim's TLS library has to be told. The plan's protocols are in GnuTLS's
 // language, which OpenSSL takes for ciphers that nobody has.
 constexpr std::string_view kGnuTls =
-    "  tls_require_ciphers = ${extract{priority}{$address_data}}\n";
+    "  tls_require_ciphers = ${extract{priority}{$address_data}}\n"
+    "  # No authorities for Exim's own verification, which decides nothing: "
+    "to\n"
+    "  # load them takes longer than all of Postern's questions.\n"
+    "  tls_verify_certificates =\n";
 // An Exim with OpenSSL tells only of the certificates that it could verify.
 constexpr std::string_view kOpenSsl = "  tls_verify_certificates = @TRUST@\n";
 

@@ -297,6 +297,10 @@ std::string Daemon::StatusJson() const {
                      {"accepted", door.accepted},
                      {"refused", door.refused},
                      {"turned_away", door.turned_away}});
+    if (door.name != "exim") continue;
+    doors.back()["questions"] = exim_counts_.questions();
+    doors.back()["passed"] = exim_counts_.passed();
+    doors.back()["deferred"] = exim_counts_.deferred();
   }
   const Json json{{"version", POSTERN_VERSION},
                   {"protocol", kProtocolVersion},

@@ -25,6 +25,7 @@
 #include "posternd/engine.h"
 #include "posternd/map_doors.h"
 #include "posternd/query_door.h"
+#include "posternd/question_counts.h"
 
 namespace postern {
 
@@ -109,6 +110,7 @@ class Daemon {
   std::unique_ptr<FanOutSink> sink_;
   EvidenceIndex evidence_{clock_};
   std::atomic<std::uint64_t> delivered_{0}, deferred_{0}, bounced_{0};
+  QuestionCounts exim_counts_;
 
   mutable std::mutex engine_mutex_;  // guards engine_
   std::shared_ptr<const Engine> engine_;

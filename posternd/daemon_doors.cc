@@ -122,7 +122,11 @@ Result<std::optional<Door>> Daemon::OpenEximDoor(
   (*door)->queue = settings.exim_questions * 4;
   (*door)->max_reading = std::max<std::size_t>(64, settings.exim_questions);
   (*door)->max_line = kMaxChainLine;
-  (*door)->handler = [this](Call& call) { return engine()->AnswerExim(call); };
+  (*door)->handler = [this](Call& call) {
+    Reply reply = engine()->AnswerExim(call);
+    exim_counts_.Count(call.request, reply);
+    return reply;
+  };
   return door;
 }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/gate/made_connection.h"
 #include "core/tls/negotiated.h"
 #include "core/verify/judge.h"
 
@@ -243,8 +244,7 @@ Verdict Connector::JudgeMade(const Plan& plan, const HostPlan& host,
   }
   // Without its login the relay would refuse the mail, perhaps for good.
   if (verdict.pass() && host.credentials) {
-    verdict = DeferFor(Error(Reason::kCredentialsWithheld,
-                             "the MTA's own connections do not log in"));
+    verdict = NoLogin();
   }
   Complete(plan, host, address, Basis::kLive, verdict);
   return verdict;

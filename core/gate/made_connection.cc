@@ -38,6 +38,18 @@ const HostPlan* FindHost(const Plan& plan, const HostName& name,
   return ambiguous ? nullptr : alias;
 }
 
+Verdict NoLogin() {
+  Verdict verdict =
+      DeferFor(Error(Reason::kCredentialsWithheld,
+                     "this MTA would log in before anything is judged, so its "
+                     "connections never do"));
+  verdict.hint =
+      "let the relay take this host's mail by its address, and take the next "
+      "hop out of the file of 'credentials'; or send such mail by Postfix, "
+      "whose connections Postern makes";
+  return verdict;
+}
+
 SessionRecord RecordOf(std::string door, const Plan& plan, const HostPlan& host,
                        const std::string& queue_id, const Verdict& verdict,
                        TimePoint now) {

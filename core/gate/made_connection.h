@@ -22,6 +22,10 @@ std::optional<HostName> ParseMadeHost(std::string_view text);
 const HostPlan* FindHost(const Plan& plan, const HostName& name,
                          std::optional<Port> port);
 
+// Why mail can't go to a host that wants a login: these MTAs log in before they
+// ask, if at all.
+Verdict NoLogin();
+
 // A record with what the plan says of `host` filled in. `door`: "exim".
 SessionRecord RecordOf(std::string door, const Plan& plan, const HostPlan& host,
                        const std::string& queue_id, const Verdict& verdict,

@@ -176,10 +176,17 @@ Status Planner::AddHopLines(const RouteDecision& decision,
     if (!policy) return policy.error();
     if (!*policy) continue;
     const Destination through{recipient, hop, **policy, false};
+    std::vector<std::size_t> places;
+    std::vector<HostFacts> hosts;
     for (std::size_t at = 0; at < plan.hosts.size(); ++at) {
       if (found.hop[at] != i) continue;
-      auto second = PlanHosts(through, {found.route.hosts[at]}, deadline);
-      plan.hosts[at] = Both(std::move(plan.hosts[at]), second.front());
+      places.push_back(at);
+      hosts.push_back(found.route.hosts[at]);
+    }
+    std::vector<HostPlan> second = PlanHosts(through, hosts, deadline);
+    for (std::size_t k = 0; k < places.size(); ++k) {
+      HostPlan& host = plan.hosts[places[k]];
+      host = Both(std::move(host), second[k]);
     }
     if ((*policy)->line.on_fail != plan.on_fail) plan.on_fail = OnFail::kDefer;
     plan.hop_policies.push_back({hop, **policy});

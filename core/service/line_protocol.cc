@@ -18,6 +18,12 @@ bool HasControl(std::string_view text) {
   return std::any_of(text.begin(), text.end(), IsControl);
 }
 
+// In a value, unencoded.
+bool GoesAsItIs(char c) {
+  return !IsControl(c) && static_cast<unsigned char>(c) < 0x80 && c != ' ' &&
+         c != '%';
+}
+
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 
 bool IsWord(std::string_view text) {
@@ -205,35 +211,33 @@ std::string PercentEncode(std::string_view text) {
   constexpr char kHex[] = "0123456789ABCDEF";
   std::string encoded;
   encoded.reserve(text.size());
-  for (const char c : text) {
-    const auto octet = static_cast<unsigned char>(c);
-    if (octet > 0x20 && octet < 0x7f && c != '%') {
-      encoded += c;
-      continue;
-    }
+  for (;;) {
+    const auto end = std::find_if_not(text.begin(), text.end(), GoesAsItIs);
+    encoded.append(text.begin(), end);
+    if (end == text.end()) return encoded;
+    const auto octet = static_cast<unsigned char>(*end);
+    text.remove_prefix(static_cast<std::size_t>(end - text.begin()) + 1);
     encoded += '%';
     encoded += kHex[octet >> 4];
     encoded += kHex[octet & 0x0f];
   }
-  return encoded;
 }
 
 std::optional<std::string> PercentDecode(std::string_view text) {
   std::string decoded;
   decoded.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded += text[i];
-      continue;
-    }
-    if (i + 2 >= text.size()) return std::nullopt;
-    const int high = HexValue(text[i + 1]);
-    const int low = HexValue(text[i + 2]);
+  for (;;) {
+    const std::size_t escape = text.find('%');
+    decoded += text.substr(0, escape);
+    if (escape == std::string_view::npos) return decoded;
+    text.remove_prefix(escape + 1);
+    if (text.size() < 2) return std::nullopt;
+    const int high = HexValue(text[0]);
+    const int low = HexValue(text[1]);
     if (high < 0 || low < 0) return std::nullopt;
     decoded += static_cast<char>(high * 16 + low);
-    i += 2;
+    text.remove_prefix(2);
   }
-  return decoded;
 }
 
 std::string OneLine(std::string_view text, std::size_t limit) {

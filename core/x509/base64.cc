@@ -17,6 +17,7 @@ int Base64Value(char c) {
 std::optional<std::string> FromBase64(std::string_view text) {
   while (!text.empty() && text.back() == '=') text.remove_suffix(1);
   std::string octets;
+  octets.reserve(text.size() / 4 * 3 + 2);
   unsigned bits = 0;
   int count = 0;
   for (const char c : text) {

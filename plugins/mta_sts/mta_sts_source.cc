@@ -1,6 +1,9 @@
 #include "plugins/mta_sts/mta_sts_source.h"
 
 #include <algorithm>
+#include <map>
+#include <mutex>
+#include <string>
 #include <utility>
 
 #include "core/verify/published_text.h"
@@ -60,7 +63,7 @@ class Bound final : public BoundSource {
       contribution.detail = "an address has no MTA-STS policy";
       return contribution;
     }
-    const StsAnswer answer = keeper_.Find(*domain, deadline);
+    const StsAnswer answer = Find(*domain, deadline);
     contribution.ttl = answer.ttl;
     contribution.reason = answer.reason;
     contribution.detail = answer.detail;
@@ -88,6 +91,16 @@ class Bound final : public BoundSource {
   }
 
  private:
+  // One answer for all hosts of a plan, even where the policy's max_age ends
+  // before the next host is planned.
+  StsAnswer Find(const Domain& domain, Deadline deadline) const {
+    const std::lock_guard lock(mutex_);
+    const auto known = answers_.find(domain.str());
+    if (known != answers_.end()) return known->second;
+    return answers_.emplace(domain.str(), keeper_.Find(domain, deadline))
+        .first->second;
+  }
+
   void Require(const Domain& domain, const HostFacts& host,
                const StsAnswer& answer, Contribution& contribution) const {
     const StsPolicy& policy = *answer.policy;
@@ -123,6 +136,8 @@ class Bound final : public BoundSource {
   PolicyKeeper& keeper_;
   FileCache& files_;
   const std::string trust_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, StsAnswer> answers_;  // guarded by mutex_
 };
 
 class MtaStsSource final : public PolicySource {

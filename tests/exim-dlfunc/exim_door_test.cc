@@ -7,6 +7,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
 
 #include "core/x509/base64.h"
 #include "plugins/pin/pin_source.h"
@@ -17,6 +21,7 @@
 namespace postern {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
@@ -123,6 +128,42 @@ TEST_F(EximDoorTest, ThePlanTellsEximWhatItsOptionsDeriveFrom) {
   EXPECT_THAT(strict, HasSubstr("hosts=<+mx1.bank.test:25+mx2.bank.test:25"));
   EXPECT_THAT(PlanFor("village.test"),
               HasSubstr("strict=no tls=opportunistic"));
+}
+
+TEST_F(EximDoorTest, AHostThatWantsALoginIsNotOffered) {
+  const std::string path =
+      testing::TempDir() + "exim-door." + std::to_string(getpid());
+  std::ofstream(path) << "[relay.test]:587 alice s3cret\n";
+  ASSERT_EQ(chmod(path.c_str(), 0600), 0);
+  CredentialStore credentials(path);
+  postern::Gate gate{postern::Gate::Parts{store_,
+                                          resolver_,
+                                          router_,
+                                          sources_,
+                                          {},
+                                          tls_,
+                                          clock_,
+                                          "mta.test",
+                                          {},
+                                          &credentials}};
+  EximDoor door(gate, sink_, clock_);
+  resolver_.SetA("relay.test", Addresses({"192.0.2.7"}));
+  store_.Set("club.test fingerprint route=[relay.test]:587");
+  Pin pin;
+  pin.key = "club.test";
+  pin.kind = PinKind::kSpki;
+  pin.digest = good_.key.spki_hash();
+  store_.AddPin(pin);
+  const Reply reply =
+      door.Answer({"plan", {{"domain", "club.test"}, {"queue-id", "m1"}}});
+  EXPECT_EQ(reply.word, "deferred");
+  EXPECT_THAT(reply.rest, AllOf(StartsWith("4.7.0 credentials-withheld: "),
+                                HasSubstr("log in before anything is judged"),
+                                HasSubstr("hint: let the relay take"),
+                                Not(HasSubstr("authenticating level"))));
+  ASSERT_EQ(sink_.records.size(), 1u);
+  EXPECT_EQ(sink_.records.back().outcome, "refused");
+  unlink(path.c_str());
 }
 
 TEST_F(EximDoorTest, NoHostIsTheLastOneToAGreetingThatRejects) {

@@ -129,7 +129,10 @@ class EximLibraryTest : public testing::Test {
     unlink(POSTERN_EXIM_SOCKET);
     g_log.clear();
   }
-  void SetUp() override { ASSERT_NE(library_, nullptr) << dlerror(); }
+  void SetUp() override {
+    ASSERT_NE(library_, nullptr) << dlerror();
+    (void)Event("tcp:connect", "");  // nothing of the test before holds
+  }
 
   Yielded Call(const char* function, std::vector<std::string> arguments) {
     using Function = int (*)(unsigned char**, int, unsigned char**);
@@ -271,6 +274,82 @@ TEST_F(EximLibraryTest, NothingIsKeptAcrossAFork) {
   }
   waitpid(child, nullptr, 0);
   EXPECT_EQ(*door.asked().back().Find("chain"), "Q0E=");
+}
+
+TEST_F(EximLibraryTest, OneYesOpensBothGatesOnce) {
+  Door door("pass\n");
+  EXPECT_EQ(Gate("gate_list").text, "");
+  EXPECT_EQ(Gate("gate").status, kOk);
+  EXPECT_EQ(door.asked().size(), 1u);
+  EXPECT_EQ(*door.asked().back().Find("stage"), "mail");
+  EXPECT_EQ(Gate("gate").status, kOk);
+  EXPECT_EQ(door.asked().size(), 2u) << "the second MAIL of one connection";
+}
+
+TEST_F(EximLibraryTest, AYesHoldsForNothingElse) {
+  const auto asked_by = [&](auto&& between) {
+    Door door("pass\n");
+    (void)Gate("gate_list");
+    between();
+    return door.asked().size();
+  };
+  EXPECT_EQ(asked_by([&] { (void)Gate("gate", "T1RIRVI="); }), 2u);
+  EXPECT_EQ(asked_by([&] {
+              (void)Call("gate", {kPlace, kOurs, "TLS1.3", "cipher", "sni",
+                                  "TEVBRg=="});
+            }),
+            2u);
+  EXPECT_EQ(asked_by([&] {
+              (void)Call("gate",
+                         {"m2|bank.test|mx.bank.test|192.0.2.1|25", kData,
+                          "TLS1.3", "cipher", "sni", "TEVBRg=="});
+            }),
+            2u);
+  EXPECT_EQ(asked_by([&] {  // without TLS now
+              (void)Call("gate", {kPlace, kData, "", "", "", ""});
+            }),
+            2u);
+  EXPECT_EQ(asked_by([&] {
+              (void)Event("tcp:connect", "");
+              (void)Gate("gate");
+            }),
+            2u);
+  EXPECT_EQ(asked_by([&] {
+              const pid_t child = fork();
+              if (child == 0) {
+                (void)Gate("gate");
+                _exit(0);
+              }
+              waitpid(child, nullptr, 0);
+            }),
+            2u);
+  EXPECT_EQ(asked_by([&] {  // whoever stops in between is asked again
+              usleep(1'100'000);
+              (void)Gate("gate");
+            }),
+            2u);
+}
+
+TEST_F(EximLibraryTest, ANoIsNeverKept) {
+  {
+    const Door door("deferred 4.7.5 pin-mismatch: no\n");
+    EXPECT_EQ(Gate("gate_list").text, "*");
+    EXPECT_EQ(Gate("gate").status, kFail);
+    EXPECT_EQ(Gate("gate_list").text, "*");
+  }
+  EXPECT_EQ(Gate("gate").status, kFail);  // nor is a yes made of it
+}
+
+TEST_F(EximLibraryTest, WhatWentWellIsToldAndNotWaitedFor) {
+  const OwnedFd hung =
+      ListenUnix({POSTERN_EXIM_SOCKET, 0600, std::nullopt}).value();
+  EXPECT_EQ(Event("msg:delivery", "250 taken").text, "");
+  const OwnedFd client(accept(hung.get(), nullptr, nullptr));
+  const Result<Received> told = ReceiveNow(client.get(), 4096);
+  ASSERT_TRUE(told.ok());
+  EXPECT_THAT(told->octets, AllOf(StartsWith("event name=msg-delivery "),
+                                  HasSubstr("data=250%20taken")));
+  unlink(POSTERN_EXIM_SOCKET);
 }
 
 TEST_F(EximLibraryTest, AnotherHostsChainIsForgotten) {

@@ -8,9 +8,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "core/policy/combine.h"
@@ -34,10 +36,12 @@ class StandingClock final : public Clock {
 
 class MapFetcher final : public PolicyFetcher {
  public:
-  explicit MapFetcher(std::map<std::string, std::string> bodies)
-      : bodies_(std::move(bodies)) {}
+  MapFetcher(std::map<std::string, std::string> bodies,
+             std::shared_ptr<std::atomic<int>> count)
+      : bodies_(std::move(bodies)), count_(std::move(count)) {}
   Result<std::string> Fetch(const Domain& domain, Deadline /*deadline*/,
                             const std::atomic<bool>& /*stop*/) override {
+    ++*count_;
     const auto body = bodies_.find(domain.str());
     if (body != bodies_.end()) return body->second;
     return Error{Reason::kStsPolicyFetchError, "HTTP status 404"};
@@ -45,6 +49,7 @@ class MapFetcher final : public PolicyFetcher {
 
  private:
   const std::map<std::string, std::string> bodies_;
+  const std::shared_ptr<std::atomic<int>> count_;
 };
 
 std::string Policy(const std::string& mode, const std::string& mx) {
@@ -68,8 +73,9 @@ class MtaStsSourceTest : public testing::Test {
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);
     directory_ = pattern;
     std::ofstream(directory_ + "/roots.pem") << root_.certificate.pem();
-    for (const char* const domain : {"d.test", "t.test", "n.test", "f.test",
-                                     "relay.test", "hub.test", "huge.test"}) {
+    for (const char* const domain :
+         {"d.test", "t.test", "n.test", "f.test", "relay.test", "hub.test",
+          "huge.test", "short.test"}) {
       resolver_.SetTxt(std::string("_mta-sts.") + domain,
                        Found<std::string>({"v=STSv1; id=1"}));
     }
@@ -84,13 +90,18 @@ class MtaStsSourceTest : public testing::Test {
          clock_,
          random_,
          std::make_shared<MemoryPublishedCache>(),
-         std::make_unique<MapFetcher>(std::map<std::string, std::string>{
-             {"d.test", Policy("enforce", "*.d.test")},
-             {"t.test", Policy("testing", "mx.t.test")},
-             {"n.test", Policy("none", "mx.n.test")},
-             {"relay.test", Policy("enforce", "relay.test")},
-             {"huge.test", Huge()},
-             {"hub.test", Policy("enforce", "mx.hub.test")}}),
+         std::make_unique<MapFetcher>(
+             std::map<std::string, std::string>{
+                 {"d.test", Policy("enforce", "*.d.test")},
+                 {"t.test", Policy("testing", "mx.t.test")},
+                 {"n.test", Policy("none", "mx.n.test")},
+                 {"relay.test", Policy("enforce", "relay.test")},
+                 {"huge.test", Huge()},
+                 {"short.test",
+                  "version: STSv1\nmode: enforce\nmx: *.short.test\n"
+                  "max_age: 0\n"},
+                 {"hub.test", Policy("enforce", "mx.hub.test")}},
+             fetches_),
          {},
          false});
   }
@@ -126,6 +137,8 @@ class MtaStsSourceTest : public testing::Test {
 
   const TestAuthority root_ = TestAuthority::Make("Root");
   std::string directory_;
+  const std::shared_ptr<std::atomic<int>> fetches_ =
+      std::make_shared<std::atomic<int>>(0);
   FakeResolver resolver_;
   StandingClock clock_;
   SystemRandom random_;
@@ -249,6 +262,23 @@ TEST_F(MtaStsSourceTest, ThePolicyIsThatOfTheDomainWhoseHostsCarryTheMail) {
                             NextHop::Parse("[192.0.2.1]").value(),
                             ServedPolicy{*line_, "exact", {}, {}, {}}, true};
   EXPECT_FALSE(PolicyDomain(literal, HostFacts{TestAddress("192.0.2.1")}));
+}
+
+TEST_F(MtaStsSourceTest, APolicyThatEndsAtOnceIsFetchedOnceForAPlan) {
+  const Domain name = TestDomain("short.test");
+  const Destination destination{
+      name, NextHop::ForDomain(name),
+      ServedPolicy{
+          ParsePolicyLine("short.test sts").value(), "exact", {}, {}, {}},
+      true};
+  for (int plan = 1; plan <= 2; ++plan) {
+    const auto bound = source_->ForDestination(destination, kDeadline).value();
+    for (const char* host : {"a.short.test", "b.short.test", "c.short.test"}) {
+      EXPECT_EQ(bound->ForHost(HostFacts{TestDomain(host)}, kDeadline).state,
+                State::kApplies);
+    }
+    EXPECT_EQ(*fetches_, plan);
+  }
 }
 
 TEST_F(MtaStsSourceTest, WithoutTrustNothingIsProven) {
