@@ -71,6 +71,12 @@ SocketMapReply SendmailMap::Find(const SocketMapQuery& query, Deadline deadline,
                : SocketMapReply::Temp("nothing was found out");
 }
 
+std::string SendmailMap::OwnerOf(const SocketMapQuery& query) {
+  const Result<MapQuestion> question = ParseMapQuestion(query.key);
+  if (!question || !question->destination) return {};
+  return ToString(*question->destination);
+}
+
 std::optional<SocketMapReply> SendmailMap::Answer(
     const SocketMapQuery& query,
     const std::optional<LiveJudge::Patience>& patience) {

@@ -185,6 +185,13 @@ TEST_F(SendmailMapTest, APolicyCommitBitesAtOnce) {
   EXPECT_THAT(Ask(With(good_)), StartsWith("4.7."));
 }
 
+TEST_F(SendmailMapTest, ALookupIsItsDestinations) {
+  Live live = With(good_);
+  live.destination = "Bank.TEST";
+  EXPECT_EQ(SendmailMap::OwnerOf(Query(live)), "bank.test");
+  EXPECT_EQ(SendmailMap::OwnerOf({"postern", "R<"}), "");
+}
+
 TEST_F(SendmailMapTest, ACertificateThatHasRunOutIsJudgedToday) {
   ScriptedSmtpServer server(PresentingServer(good_));
   Pin pin;
