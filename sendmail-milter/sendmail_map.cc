@@ -52,7 +52,8 @@ bool JustRecorded::Note(const std::string& what) {
     if (noted_.size() >= kMostNoted) noted_.clear();
   }
   const auto [at, added] = noted_.try_emplace(what, now);
-  if (!added && now - at->second < kSameConnection) return false;
+  const bool before = at->second <= now && now - at->second < kSameConnection;
+  if (!added && before) return false;
   at->second = now;
   return true;
 }
