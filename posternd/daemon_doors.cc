@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "core/names/next_hop.h"
 #include "posternd/daemon.h"
 
 namespace postern {
@@ -137,6 +138,11 @@ Result<std::optional<Door>> Daemon::OpenSendmailDoor(
   (*door)->workers = settings.sendmail_questions;
   (*door)->queue = settings.sendmail_questions * 4;
   (*door)->max_reading = std::max<std::size_t>(64, settings.sendmail_questions);
+  (*door)->owner = [](const Request& request) {
+    const std::string* domain = request.Find("domain");
+    const auto host = ParseRecipientDomain(domain == nullptr ? "" : *domain);
+    return host ? ToString(*host) : std::string();
+  };
   (*door)->handler = [this](Call& call) {
     return engine()->AnswerMilter(call);
   };
@@ -153,6 +159,9 @@ class Daemon::MapHandler final : public SocketMapHandler {
   SocketMapReply Find(const SocketMapQuery& query, Deadline deadline,
                       int stop_fd) override {
     return daemon_.engine()->sendmail_map().Find(query, deadline, stop_fd);
+  }
+  std::string OwnerOf(const SocketMapQuery& query) override {
+    return SendmailMap::OwnerOf(query);
   }
 
  private:

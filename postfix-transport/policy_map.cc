@@ -148,6 +148,7 @@ PolicyMapAnswer PolicyMap::Translate(const ServedPolicy& policy,
 std::optional<PolicyMapAnswer> PolicyMap::LookForPublished(const NextHop& hop,
                                                            Deadline deadline) {
   const std::string generation = gate_.Generation();
+  const TimePoint since = clock_.Now();
   const Planned planned = gate_.MakePlan(*hop.domain(), hop, deadline);
   if (const auto* verdict = std::get_if<Verdict>(&planned)) {
     return PolicyMapAnswer{
@@ -160,17 +161,19 @@ std::optional<PolicyMapAnswer> PolicyMap::LookForPublished(const NextHop& hop,
   const std::string published = PublishedFor(plan);
   if (!published.empty()) return CannotSay(hop, published);
   Remember(hop,
-           {generation, std::min(plan.valid_until, clock_.Now() + kRemember)});
+           {generation, since, std::min(plan.valid_until, since + kRemember)});
   return std::nullopt;
 }
 
 bool PolicyMap::IsUnpublished(const NextHop& hop) {
   const std::string generation = gate_.Generation();
+  const TimePoint now = clock_.Now();
   const std::lock_guard lock(mutex_);
   const auto found = unpublished_.find(hop.str());
   if (found == unpublished_.end()) return false;
-  if (found->second.generation == generation &&
-      clock_.Now() < found->second.until) {
+  // From before the clock was set back it says nothing.
+  if (found->second.generation == generation && found->second.since <= now &&
+      now < found->second.until) {
     return true;
   }
   unpublished_.erase(found);

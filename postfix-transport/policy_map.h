@@ -63,7 +63,7 @@ class PolicyMap {
   // That nothing is published for a destination, so that its floor holds.
   struct Unpublished {
     std::string generation;  // of the policy it was looked up for
-    TimePoint until{};
+    TimePoint since{}, until{};
   };
 
   // Nothing: the line is at `auto`, and DNS has to be asked.

@@ -37,14 +37,23 @@ class RecentPlans {
 
  private:
   using Key = std::pair<std::string, std::string>;
+  struct Kept {
+    std::shared_ptr<const Plan> plan;
+    TimePoint since{};
+  };
   static Key KeyOf(const HostName& recipient, const NextHop& hop);
-  void Keep(const Key& key, std::shared_ptr<const Plan> plan);
+  // False also where the clock was set back: nobody knows for how long yet.
+  static bool IsCurrent(const Kept& kept, TimePoint now) {
+    return kept.since <= now && now < kept.plan->valid_until;
+  }
+  void Keep(const Key& key, Kept made);
 
   Gate& gate_;
   EvidenceIndex& index_;
   const Clock& clock_;
-  std::mutex mutex_;
-  std::map<Key, std::shared_ptr<const Plan>> plans_;  // guarded by mutex_
+  std::mutex mutex_;  // guards what follows
+  std::map<Key, Kept> plans_;
+  TimePoint swept_{};  // when those that had run out were dropped
 };
 
 }  // namespace postern

@@ -52,7 +52,8 @@ bool JustRecorded::Note(const std::string& what) {
     if (noted_.size() >= kMostNoted) noted_.clear();
   }
   const auto [at, added] = noted_.try_emplace(what, now);
-  if (!added && now - at->second < kSameConnection) return false;
+  const bool before = at->second <= now && now - at->second < kSameConnection;
+  if (!added && before) return false;
   at->second = now;
   return true;
 }
@@ -69,6 +70,12 @@ SocketMapReply SendmailMap::Find(const SocketMapQuery& query, Deadline deadline,
       Answer(query, LiveJudge::Patience{deadline.Within(kBudget), stop});
   return reply ? *std::move(reply)
                : SocketMapReply::Temp("nothing was found out");
+}
+
+std::string SendmailMap::OwnerOf(const SocketMapQuery& query) {
+  const Result<MapQuestion> question = ParseMapQuestion(query.key);
+  if (!question || !question->destination) return {};
+  return ToString(*question->destination);
 }
 
 std::optional<SocketMapReply> SendmailMap::Answer(

@@ -53,6 +53,8 @@ class SendmailMap {
   std::optional<SocketMapReply> Known(const SocketMapQuery& query);
   SocketMapReply Find(const SocketMapQuery& query, Deadline deadline,
                       int stop_fd);
+  // The destination; empty for what is no question. Pure.
+  static std::string OwnerOf(const SocketMapQuery& query);
 
  private:
   std::optional<SocketMapReply> Answer(

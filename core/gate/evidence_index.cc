@@ -15,25 +15,78 @@ int HexDigit(char c) {
 }
 
 template <typename Entries, typename At>
-void DropOldest(Entries& entries, At at) {
-  entries.erase(std::min_element(
+auto Oldest(Entries& entries, At at) {
+  return std::min_element(
       entries.begin(), entries.end(),
-      [&](const auto& a, const auto& b) { return at(a) < at(b); }));
+      [&](const auto& a, const auto& b) { return at(a) < at(b); });
+}
+
+std::size_t OctetsOf(const TlsEvidence& evidence) {
+  std::size_t octets = 0;
+  for (const DerCertificate& one : evidence.chain()) octets += one.size();
+  return octets;
 }
 
 }  // namespace
 
+// What is dated later than now was seen before the clock was set back: nobody
+// knows how long ago.
+bool EvidenceIndex::Fresh(TimePoint at) const {
+  const TimePoint now = clock_.Now();
+  return at <= now && now - at < limits_.age;
+}
+
+template <typename Gone>
+void EvidenceIndex::DropSeen(Host& host, Gone gone) {
+  std::erase_if(host.seen, [&](const Seen& seen) {
+    const bool drop = gone(seen);
+    if (drop) octets_ -= seen.octets;
+    return drop;
+  });
+}
+
+void EvidenceIndex::DropHost(Key key) {
+  const auto found = hosts_.find(key);
+  DropSeen(found->second, [](const Seen&) { return true; });
+  by_age_.erase({found->second.at, key});
+  hosts_.erase(found);
+}
+
 EvidenceIndex::Host& EvidenceIndex::Entry(const Key& key, TimePoint now) {
-  if (hosts_.size() >= limits_.hosts && !hosts_.contains(key)) {
-    DropOldest(hosts_, [](const auto& entry) { return entry.second.at; });
+  const auto found = hosts_.find(key);
+  if (found != hosts_.end()) {
+    by_age_.erase({found->second.at, key});
+  } else if (hosts_.size() >= limits_.hosts) {
+    DropHost(by_age_.begin()->second);
   }
   Host& host = hosts_[key];
   host.at = now;
-  std::erase_if(host.seen,
-                [this](const Seen& seen) { return !Fresh(seen.at); });
+  by_age_.emplace(now, key);
+  DropSeen(host, [this](const Seen& seen) { return !Fresh(seen.at); });
   std::erase_if(host.addresses,
                 [this](const auto& entry) { return !Fresh(entry.second); });
   return host;
+}
+
+// `host` is the entry of `key`, and the last one to be dropped.
+void EvidenceIndex::MakeRoom(const Key& key, Host& host, std::size_t octets) {
+  const auto oldest = [&] {
+    return Oldest(host.seen, [](const Seen& seen) { return seen.at; });
+  };
+  while (octets_ + octets > limits_.octets && octets_ > 0) {
+    auto next = by_age_.begin();
+    if (next->second == key) ++next;
+    if (next != by_age_.end()) {
+      DropHost(next->second);
+    } else {
+      octets_ -= oldest()->octets;
+      host.seen.erase(oldest());
+    }
+  }
+  if (host.seen.size() >= limits_.leaves) {
+    octets_ -= oldest()->octets;
+    host.seen.erase(oldest());
+  }
 }
 
 const EvidenceIndex::Host* EvidenceIndex::Look(const HostName& host,
@@ -51,16 +104,18 @@ void EvidenceIndex::Keep(const HostName& host, Port port,
       Digest(DigestAlgorithm::kSha256,
              {reinterpret_cast<const char*>(leaf.data()), leaf.size()});
   if (!sha256) return;  // not found again: a "no", never a "yes"
+  const std::size_t octets = OctetsOf(evidence);
+  const Key key(host, port);
   const std::lock_guard lock(mutex_);
   const TimePoint now = clock_.Now();
-  std::vector<Seen>& seen = Entry({host, port}, now).seen;
-  std::erase_if(seen, [&](const Seen& old) {
+  Host& entry = Entry(key, now);
+  DropSeen(entry, [&](const Seen& old) {
     return old.address == address && old.leaf_sha256 == *sha256;
   });
-  if (seen.size() >= limits_.leaves) {
-    DropOldest(seen, [](const Seen& old) { return old.at; });
-  }
-  seen.push_back({*sha256, address, evidence, now});
+  if (octets > limits_.octets) return;
+  MakeRoom(key, entry, octets);
+  entry.seen.push_back({*sha256, address, evidence, now, octets});
+  octets_ += octets;
 }
 
 void EvidenceIndex::NoteAddresses(const HostName& host, Port port,
@@ -70,7 +125,8 @@ void EvidenceIndex::NoteAddresses(const HostName& host, Port port,
   auto& known = Entry({host, port}, now).addresses;
   for (const IpAddress& address : addresses) {
     if (known.size() >= limits_.addresses && !known.contains(address)) {
-      DropOldest(known, [](const auto& entry) { return entry.second; });
+      known.erase(
+          Oldest(known, [](const auto& entry) { return entry.second; }));
     }
     known.insert_or_assign(address, now);
   }
@@ -101,7 +157,8 @@ std::optional<TlsEvidence> EvidenceIndex::Last(
     if (seen.address != address) continue;
     if (newest == nullptr || seen.at >= newest->at) newest = &seen;
   }
-  if (newest == nullptr || clock_.Now() - newest->at >= within) {
+  if (newest == nullptr || !Fresh(newest->at) ||
+      clock_.Now() - newest->at >= within) {
     return std::nullopt;
   }
   return newest->evidence;

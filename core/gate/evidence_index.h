@@ -14,9 +14,11 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/clock/clock.h"
@@ -33,6 +35,9 @@ class EvidenceIndex {
     std::size_t hosts = 20'000;
     std::size_t leaves = 32;     // of one host: a pool has one for each server
     std::size_t addresses = 64;  // of one host
+    // Of all certificates as sent; parsed, they take nine times as much. The
+    // hosts that nothing was heard of for longest are forgotten first.
+    std::size_t octets = std::size_t{16} << 20;
   };
   explicit EvidenceIndex(const Clock& clock) : EvidenceIndex(clock, {}) {}
   EvidenceIndex(const Clock& clock, Limits limits)
@@ -62,6 +67,7 @@ class EvidenceIndex {
     IpAddress address;
     TlsEvidence evidence;
     TimePoint at;
+    std::size_t octets;  // of the chain
   };
   struct Host {
     std::vector<Seen> seen;  // a leaf once for each address
@@ -71,13 +77,19 @@ class EvidenceIndex {
   using Key = std::pair<HostName, Port>;
 
   Host& Entry(const Key& key, TimePoint now);
+  template <typename Gone>
+  void DropSeen(Host& host, Gone gone);
+  void DropHost(Key key);
+  void MakeRoom(const Key& key, Host& host, std::size_t octets);
   const Host* Look(const HostName& host, Port port) const;
-  bool Fresh(TimePoint at) const { return clock_.Now() - at < limits_.age; }
+  bool Fresh(TimePoint at) const;
 
   const Clock& clock_;
   const Limits limits_;
-  mutable std::mutex mutex_;
-  std::map<Key, Host> hosts_;  // guarded by mutex_
+  mutable std::mutex mutex_;  // guards what follows
+  std::map<Key, Host> hosts_;
+  std::set<std::pair<TimePoint, Key>> by_age_;  // of hosts_, by Host::at
+  std::size_t octets_ = 0;                      // of all evidence in hosts_
 };
 
 // "AB:CD:…": the 32 octets of a SHA-256 as Sendmail and openssl(1) write it.

@@ -54,7 +54,8 @@ bool Prober::MayLook(const Plan& plan, const HostPlan& host,
   return host.facts.port != Port{} || !parts_.addresses.IsOwn(address);
 }
 
-Status Prober::Admit(const HostPlan& host, const IpAddress& address) {
+Status Prober::Admit(const Plan& plan, const HostPlan& host,
+                     const IpAddress& address) {
   const TimePoint now = parts_.clock.Now();
   if (flights_.size() >= limits_.at_once) {
     return Error{Reason::kServiceBusy, "too many hosts are looked at already"};
@@ -67,7 +68,9 @@ Status Prober::Admit(const HostPlan& host, const IpAddress& address) {
   if (counts_.size() >= kMostCounts) {
     return Error{Reason::kServiceBusy, "too many hosts were looked at"};
   }
-  Count& count = counts_[{address, host.facts.port}];
+  const bool named =
+      plan.destination.policy.line.key.kind() != PolicyKey::Kind::kDefault;
+  Count& count = counts_[{address, host.facts.port, named}];
   if (now - count.since >= kMinute || now < count.since) count = {now, 0};
   if (++count.looks <= limits_.per_minute) return {};
   return Error{Reason::kHostBusy, address.str() + " was looked at " +
@@ -101,7 +104,7 @@ Result<std::shared_ptr<const Connection>> Prober::Look(const Plan& plan,
       return JudgedFor(parts_.gate, plan, host, address, *other->found,
                        deadline);
     }
-    const Status admitted = Admit(host, address);
+    const Status admitted = Admit(plan, host, address);
     if (!admitted) return admitted.error();
     flight = flights_.emplace(place, std::make_shared<Flight>()).first->second;
   }

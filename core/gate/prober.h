@@ -6,7 +6,9 @@
 // Strangers choose where it looks, by the recipients that they name, so it is
 // bounded: one look at a time at one place, for all who ask; so many at once in
 // all; so many at one address in a minute; and never at this host or, but for
-// next hops that were configured, into private networks (AddressFilter).
+// next hops that were configured, into private networks (AddressFilter). Looks
+// for destinations that only "*" covers are counted apart: a stranger whose MX
+// record names a partner's server uses up nothing of the partner's.
 #pragma once
 
 #include <chrono>
@@ -16,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <tuple>
 
 #include "core/gate/evidence_index.h"
 #include "core/gate/gate.h"
@@ -28,7 +31,7 @@ class Prober {
  public:
   struct Limits {
     std::size_t at_once = 64;
-    unsigned per_minute = 12;  // at one address and port
+    unsigned per_minute = 12;  // at one address and port, of either kind
     std::chrono::milliseconds each{15'000};
   };
   struct Parts {
@@ -64,14 +67,17 @@ class Prober {
   bool MayLook(const Plan& plan, const HostPlan& host,
                const IpAddress& address) const;
   // Counts it; an Error where it is one too many.
-  Status Admit(const HostPlan& host, const IpAddress& address);
+  Status Admit(const Plan& plan, const HostPlan& host,
+               const IpAddress& address);
 
   const Parts parts_;
   const Limits limits_;
   std::mutex mutex_;  // guards what follows
   std::condition_variable landed_;
   std::map<std::string, std::shared_ptr<Flight>> flights_;
-  std::map<std::pair<IpAddress, Port>, Count> counts_;
+  // Whether the destination has a line of its own or a parent's.
+  using Spot = std::tuple<IpAddress, Port, bool>;
+  std::map<Spot, Count> counts_;
 };
 
 }  // namespace postern

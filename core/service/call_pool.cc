@@ -50,11 +50,34 @@ bool CallPool::Submit(Call& call) {
     const std::lock_guard lock(mutex_);
     const std::size_t idle = workers_ - busy_;
     if (!stop_writer_ || queue_.size() >= idle + queue_limit_) return false;
+    if (!call.owner.empty()) {
+      Share& own = owners_[call.owner];
+      const std::size_t free = Quarter(workers_) - own.busy;
+      if (own.queued >= free + Quarter(queue_limit_)) return false;
+      ++own.queued;
+    }
     call.stop_fd = stop_reader_.get();
     queue_.push_back(std::move(call));
   }
   work_.notify_one();
   return true;
+}
+
+bool CallPool::IsTurnOf(const Call& call) const {
+  return call.owner.empty() || owners_.at(call.owner).busy < Quarter(workers_);
+}
+
+std::deque<Call>::iterator CallPool::NextCall() {
+  return std::find_if(queue_.begin(), queue_.end(),
+                      [this](const Call& call) { return IsTurnOf(call); });
+}
+
+void CallPool::Ended(const std::string& owner) {
+  const auto found = owners_.find(owner);
+  if (found == owners_.end()) return;
+  Share& own = found->second;
+  --own.busy;
+  if (own.busy + own.queued == 0) owners_.erase(found);
 }
 
 bool CallPool::Stop(Deadline deadline) {
@@ -80,10 +103,19 @@ CallPool::Load CallPool::load() const {
 void CallPool::Work() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    work_.wait(lock, [this] { return !stop_writer_ || !queue_.empty(); });
-    if (queue_.empty()) return;
-    Call call = std::move(queue_.front());
-    queue_.pop_front();
+    auto next = queue_.end();
+    work_.wait(lock, [&] {
+      next = NextCall();
+      return !stop_writer_ || next != queue_.end();
+    });
+    if (next == queue_.end()) return;
+    Call call = std::move(*next);
+    queue_.erase(next);
+    const std::string owner = call.owner;
+    if (!owner.empty()) {
+      --owners_[owner].queued;
+      ++owners_[owner].busy;
+    }
     ++busy_;
     lock.unlock();
     const Reply reply = Answer(call);
@@ -91,8 +123,11 @@ void CallPool::Work() {
     // one in the way.
     lock.lock();
     --busy_;
+    if (!owner.empty()) Ended(owner);
     ++replying_;
     lock.unlock();
+    // It may have been waited for by one that was passed over.
+    if (!owner.empty()) work_.notify_one();
     Say(call.socket.get(), reply);
     call = Call{};  // closes the connection
     lock.lock();

@@ -2,14 +2,18 @@
 //
 // CallPool: the worker threads of one door and the bounded queue before them.
 // A call that finds the queue full is given back at once, so that its client
-// hears "busy" instead of waiting.
+// hears "busy" instead of waiting. The calls of one owner get a quarter of the
+// workers and of the queue, so that a destination whose servers keep everybody
+// waiting does not do so for all others.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -30,6 +34,8 @@ struct Call {
   // the client has gone.
   OwnedFd socket;
   OwnedFd passed;  // the descriptor sent with the request, if there was one
+  // Whom it is for, such as a destination; empty: nobody in particular.
+  std::string owner{};
   std::chrono::steady_clock::time_point received_at;
   // Hangs up (POLLHUP) when the service stops. Borrowed; outlives the call.
   int stop_fd = -1;
@@ -55,7 +61,7 @@ class CallPool {
   CallPool& operator=(const CallPool&) = delete;
 
   // True: the pool has the call and will answer it. False: no worker and no
-  // place in the queue; `call` is untouched.
+  // place in the queue, for anybody or for its owner; `call` is untouched.
   [[nodiscard]] bool Submit(Call& call);
 
   // Refuses what is queued ("service-stopping"), makes stop_fd hang up, so that
@@ -69,6 +75,17 @@ class CallPool {
   Load load() const;
 
  private:
+  // How many calls of one owner there are.
+  struct Share {
+    std::size_t busy = 0, queued = 0;
+  };
+  static std::size_t Quarter(std::size_t all) {
+    return std::max<std::size_t>(1, all / 4);
+  }
+  bool IsTurnOf(const Call& call) const;
+  std::deque<Call>::iterator NextCall();
+  void Ended(const std::string& owner);
+
   void Join();
   void Work();
   Reply Answer(Call& call) const;
@@ -80,7 +97,8 @@ class CallPool {
   OwnedFd stop_reader_;
   mutable std::mutex mutex_;
   std::condition_variable work_, idle_;
-  std::deque<Call> queue_;    // guarded by mutex_
+  std::deque<Call> queue_;               // guarded by mutex_
+  std::map<std::string, Share> owners_;  // guarded by mutex_
   OwnedFd stop_writer_;       // closed once stopping; guarded by mutex_
   std::size_t busy_ = 0;      // handlers running; guarded by mutex_
   std::size_t replying_ = 0;  // replies being sent; guarded by mutex_

@@ -90,6 +90,7 @@ class SocketMapServer::Loop {
   bool LookUp(const ClientPtr& client, const SocketMapQuery& query);
   bool Send(const ClientPtr& client);
   void Forget(const ClientPtr& client);
+  bool ForgetTheMostIdle();
   void AwaitSweep();
   void Sweep();
   Reply Find(const Call& call);
@@ -200,7 +201,7 @@ void SocketMapServer::Loop::Admit(const SocketMapListener& listener,
     ++refused_;
     return;
   }
-  if (clients_.size() >= door_.connections) {
+  if (clients_.size() >= door_.connections && !ForgetTheMostIdle()) {
     ++turned_away_;
     return;
   }
@@ -289,6 +290,7 @@ bool SocketMapServer::Loop::LookUp(const ClientPtr& client,
   if (is_new) {
     Call call;
     call.request = {query.map, {{"key", query.key}}};
+    call.owner = door_.handler->OwnerOf(query);
     call.received_at = std::chrono::steady_clock::now();
     if (!lookups_.Submit(call)) {
       ++turned_away_;
@@ -335,6 +337,20 @@ void SocketMapServer::Loop::Forget(const ClientPtr& client) {
   client->socket.close(ignored);
   clients_.erase(client);
   connections_ = clients_.size();
+}
+
+// Where there is no room: an MTA that lost its place connects again; one that
+// finds none has its mail wait. False: everybody waits for a lookup.
+bool SocketMapServer::Loop::ForgetTheMostIdle() {
+  const auto rank = [](const ClientPtr& client) {
+    return std::pair(client->waiting, client->since);
+  };
+  const auto found = std::min_element(
+      clients_.begin(), clients_.end(),
+      [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
+  if (found == clients_.end() || (*found)->waiting) return false;
+  Forget(ClientPtr(*found));
+  return true;
 }
 
 // A timer for all instead of one for each: thousands that sleep cost nothing.

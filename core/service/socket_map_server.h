@@ -47,6 +47,10 @@ class SocketMapHandler {
   virtual SocketMapReply Find(const SocketMapQuery& query, Deadline deadline,
                               int stop_fd) = 0;
 
+  // Whose lookup that is (Call::owner): a destination. Pure; on the thread of
+  // all connections.
+  virtual std::string OwnerOf(const SocketMapQuery& /*query*/) { return {}; }
+
  protected:
   SocketMapHandler() = default;
 };
@@ -63,9 +67,10 @@ struct SocketMapDoor {
   std::string name;  // "postfix-map"
   std::vector<SocketMapListener> listeners;
   std::shared_ptr<SocketMapHandler> handler;
-  std::size_t connections = 4096;  // at a time; more are closed
-  std::size_t workers = 16;        // Find()s at a time
-  std::size_t queue = 1024;        // lookups that may wait for a worker
+  // At a time; one more takes the place of that which is idle longest.
+  std::size_t connections = 4096;
+  std::size_t workers = 16;  // Find()s at a time
+  std::size_t queue = 1024;  // lookups that may wait for a worker
   // What a lookup may take, the wait for a worker included.
   std::chrono::milliseconds lookup_budget{30'000};
   // For the next question, for the rest of one, for an answer to be read.

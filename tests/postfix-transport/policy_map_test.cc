@@ -166,6 +166,16 @@ TEST_F(PolicyMapTest, AutoIsItsFloorWhereNothingIsPublished) {
   EXPECT_THAT(Ask("plain.example"), StartsWith("TEMP "));
 }
 
+TEST_F(PolicyMapTest, AClockThatIsSetBackMakesNothingLastLonger) {
+  store_.Set("plain.example auto");
+  clock_.now += hours(24 * 365);
+  EXPECT_THAT(Ask("plain.example"), StartsWith("OK may "));
+  clock_.now -= hours(24 * 365);
+  sts_.says.state = Contribution::State::kHostFailed;
+  sts_.says.reason = Reason::kDnsLookupFailed;
+  EXPECT_THAT(Ask("plain.example"), StartsWith("TEMP "));
+}
+
 TEST_F(PolicyMapTest, AnAnswerThatHoldsForNoTimeIsStillOne) {
   store_.Set("plain.example auto");
   sts_.says.ttl = seconds(0);

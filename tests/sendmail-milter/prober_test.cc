@@ -75,6 +75,28 @@ TEST_F(ProberTest, OneAddressIsNotLookedAtTooOften) {
   EXPECT_EQ(server.Records().size(), 3u);
 }
 
+// Anybody's MX record may name the bank's server.
+TEST_F(ProberTest, StrangersUseUpNothingOfAPartnersLooks) {
+  ScriptedSmtpServer server(PresentingServer(good_));
+  Pinned(good_);
+  Route("bank.test fingerprint", {&server});
+  const std::string to = std::to_string(server.port().value);
+  const Plan plan = MakePlan();
+  Prober prober({gate_, index_, AddressFilter({}, true), clock_},
+                {.at_once = 4, .per_minute = 2});
+  store_.Set("* encrypt");
+  for (int i = 0; i < 3; ++i) {
+    const std::string mx = "mx" + std::to_string(i) + ".stranger.test";
+    resolver_.SetA(mx, Addresses({server.address().str()}));
+    const Planned planned =
+        gate_.MakePlan(TestDomain("stranger.test"),
+                       NextHop::Parse("[" + mx + "]:" + to).value(),
+                       Deadline::After(seconds(5)));
+    EXPECT_EQ(Look(prober, std::get<Plan>(planned)).ok(), i < 2);
+  }
+  EXPECT_TRUE(Look(prober, plan));
+}
+
 TEST_F(ProberTest, StrangersDoNotLeadUsIntoOurNetwork) {
   resolver_.SetMx("bank.test", MxHosts({{10, "mx1.bank.test"}}));
   resolver_.SetA("mx1.bank.test", Addresses({"10.0.0.1"}));
@@ -124,6 +146,69 @@ TEST_F(ProberTest, EvidenceIsForgottenAndBounded) {
   EXPECT_FALSE(find(more[1], host));
   clock_.later = clock_.later.load() + seconds(60);
   EXPECT_FALSE(find(good_, TestDomain("c.test")));
+}
+
+// A server may send 100 kB of certificates, and anybody may have a server.
+TEST_F(ProberTest, EvidenceIsBoundedInOctets) {
+  constexpr std::size_t kChain = 10'000;
+  EvidenceIndex index(clock_, {.octets = 5 * kChain});
+  const Port port{25};
+  const auto chain = [](int i) {
+    DerCertificate der(kChain, 0);
+    der[0] = static_cast<unsigned char>(i);
+    return der;
+  };
+  const auto host = [](int i) {
+    return HostName(TestDomain("mx" + std::to_string(i) + ".evil.test"));
+  };
+  const auto keep = [&](int i, const HostName& at) {
+    index.Keep(at, port, TestAddress("192.0.2.1"), TlsEvidence({chain(i)}));
+    clock_.later = clock_.later.load() + seconds(1);
+  };
+  const auto has = [&](int i, const HostName& at) {
+    const DerCertificate der = chain(i);
+    return index
+        .Find(at, port,
+              *Digest(DigestAlgorithm::kSha256,
+                      {reinterpret_cast<const char*>(der.data()), der.size()}))
+        .has_value();
+  };
+  keep(0, host(0));
+  for (int i = 1; i < 100; ++i) {
+    keep(i, host(i));
+    // A plan has found it once more.
+    index.NoteAddresses(host(0), port, {});
+  }
+  int kept = 0;
+  for (int i = 0; i < 100; ++i) kept += has(i, host(i)) ? 1 : 0;
+  EXPECT_EQ(kept, 5);
+  EXPECT_TRUE(has(0, host(0)));
+  EXPECT_TRUE(has(99, host(99)));
+  // Of one host.
+  for (int i = 0; i < 20; ++i) keep(i, host(0));
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(has(i, host(0)), i >= 15) << i;
+  // One that is larger than all that there is room for.
+  EvidenceIndex small(clock_, {.octets = kChain - 1});
+  small.Keep(host(0), port, TestAddress("192.0.2.1"), TlsEvidence({chain(0)}));
+  EXPECT_FALSE(
+      small.Last(host(0), port, TestAddress("192.0.2.1"), seconds(60)));
+}
+
+TEST_F(ProberTest, AClockThatIsSetBackMakesNothingLastLonger) {
+  const Port port{25};
+  const HostName host = TestDomain("mx1.bank.test");
+  const IpAddress address = TestAddress("192.0.2.1");
+  clock_.later = std::chrono::hours(24 * 365);
+  index_.Keep(host, port, address, TlsEvidence({good_.der}));
+  index_.NoteAddresses(host, port, {{address}});
+  const std::string leaf = *ParseFingerprint(Fingerprint(good_));
+  ASSERT_TRUE(index_.Find(host, port, leaf));
+  clock_.later = seconds(0);
+  EXPECT_FALSE(index_.Find(host, port, leaf));
+  EXPECT_FALSE(index_.Last(host, port, address, seconds(60)));
+  EXPECT_FALSE(index_.WasAt(host, port, address));
+  index_.Keep(host, port, address, TlsEvidence({good_.der}));
+  EXPECT_TRUE(index_.Find(host, port, leaf));
 }
 
 }  // namespace

@@ -185,6 +185,24 @@ TEST_F(SendmailMapTest, APolicyCommitBitesAtOnce) {
   EXPECT_THAT(Ask(With(good_)), StartsWith("4.7."));
 }
 
+TEST_F(SendmailMapTest, AClockThatIsSetBackMakesNoPlanLastLonger) {
+  resolver_.SetMx("bank.test", MxHosts({{10, "mx1.bank.test"}}));
+  resolver_.SetA("mx1.bank.test", Addresses({"127.0.0.1"}));
+  store_.Set("bank.test encrypt");
+  clock_.later = std::chrono::hours(24 * 365);
+  ASSERT_EQ(Ask(With(good_)), "PASS");
+  ASSERT_TRUE(map_.Known(Query(With(good_))));
+  clock_.later = std::chrono::seconds(0);
+  EXPECT_FALSE(map_.Known(Query(With(good_))));
+}
+
+TEST_F(SendmailMapTest, ALookupIsItsDestinations) {
+  Live live = With(good_);
+  live.destination = "Bank.TEST";
+  EXPECT_EQ(SendmailMap::OwnerOf(Query(live)), "bank.test");
+  EXPECT_EQ(SendmailMap::OwnerOf({"postern", "R<"}), "");
+}
+
 TEST_F(SendmailMapTest, ACertificateThatHasRunOutIsJudgedToday) {
   ScriptedSmtpServer server(PresentingServer(good_));
   Pin pin;

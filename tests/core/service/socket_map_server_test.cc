@@ -66,6 +66,13 @@ class TestHandler final : public SocketMapHandler {
     return SocketMapReply::Ok("found " + query.key);
   }
 
+  // "hang-tarpit.example-1" is tarpit.example's.
+  std::string OwnerOf(const SocketMapQuery& query) override {
+    const std::string_view key = query.key;
+    if (!key.starts_with("hang-")) return {};
+    return std::string(key.substr(5, key.rfind('-') - 5));
+  }
+
   void Release() { gate_writer_.Reset(); }
 
   std::atomic<int> finds{0}, hanging{0};
@@ -207,6 +214,26 @@ TEST_F(SocketMapServerTest, ThreeHundredBlackHolesDelayNobody) {
   }
 }
 
+TEST_F(SocketMapServerTest, OneOwnerNeverHasAllHands) {
+  SocketMapDoor door = MakeDoor();
+  door.workers = 8;
+  Open(std::move(door));
+  std::vector<OwnedFd> stuck;
+  const auto hang = [&](const std::string& owner) {
+    stuck.push_back(Connect());
+    Ask(stuck.back(), "hang-" + owner + "-" + std::to_string(stuck.size()));
+  };
+  for (int i = 0; i < 40; ++i) hang("tarpit.example");
+  AwaitHanging(2);
+  EXPECT_EQ(AskOnce("other"), "OK found other");
+  for (int i = 0; i < 5; ++i) hang("second.example");
+  AwaitHanging(4);
+  EXPECT_EQ(AskOnce("another"), "OK found another");
+  handler_->Release();
+  for (const OwnedFd& fd : stuck)
+    EXPECT_THAT(Hear(fd), StartsWith("OK found "));
+}
+
 TEST_F(SocketMapServerTest, LooksOnceForAllWhoAskTheSame) {
   Open(MakeDoor());
   std::vector<OwnedFd> fds;
@@ -299,18 +326,36 @@ TEST_F(SocketMapServerTest, RefusesStrangers) {
   EXPECT_EQ(AskOnce("known"), "OK known");
 }
 
-TEST_F(SocketMapServerTest, ClosesWhatIsOneTooMany) {
+TEST_F(SocketMapServerTest, OneTooManyTakesTheMostIdlesPlace) {
   SocketMapDoor door = MakeDoor();
   door.connections = 2;
   Open(std::move(door));
   const OwnedFd first = Connect(), second = Connect();
   Ask(first, "known1");
   EXPECT_EQ(Hear(first), "OK known1");
-  Ask(second, "known2");
-  EXPECT_EQ(Hear(second), "OK known2");
+  Say(second, "12:policy kn");  // half a question is no claim either
+  Ask(first, "known2");
+  EXPECT_EQ(Hear(first), "OK known2");
+  const OwnedFd third = Connect();
+  Ask(third, "known3");
+  EXPECT_EQ(Hear(third), "OK known3");
+  EXPECT_EQ(Hear(second), "[closed]");
+  Ask(first, "known4");
+  EXPECT_EQ(Hear(first), "OK known4");
+  EXPECT_EQ(server_->status().reading, 2u);
+}
 
-  EXPECT_EQ(AskOnce("known3"), "[closed]");
+TEST_F(SocketMapServerTest, WhoWaitsForALookupKeepsItsPlace) {
+  SocketMapDoor door = MakeDoor();
+  door.connections = 1;
+  Open(std::move(door));
+  const OwnedFd first = Connect();
+  Ask(first, "hang");
+  AwaitHanging(1);
+  EXPECT_EQ(AskOnce("known"), "[closed]");
   EXPECT_EQ(server_->status().turned_away, 1u);
+  handler_->Release();
+  EXPECT_EQ(Hear(first), "OK found hang");
 }
 
 TEST_F(SocketMapServerTest, HoldsManyIdleConnections) {
