@@ -33,8 +33,14 @@ smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt
 )";
 
 constexpr std::string_view kRest =
-    R"(# A kept session is a verdict of the past: a policy would bite late.
+    R"(# A kept session is a verdict of the past, and of a connection that is used again
+# the map is not asked: a policy would bite late.
 smtp_tls_session_cache_database =
+smtp_connection_cache_on_demand = no
+smtp_connection_cache_destinations =
+# There mail would go by the policy of the fallback relay, whatever its own
+# destination asks for.
+smtp_fallback_relay =
 )";
 
 std::string InetPlaceText(const InetPlace& inet) {

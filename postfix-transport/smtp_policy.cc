@@ -13,6 +13,7 @@ namespace {
 // takes anonymous ciphers below the levels that verify.
 constexpr std::string_view kNeverCiphers = "aNULL:3DES:RC4:MD5";
 
+constexpr PostfixVersion kReuse{3, 4};    // connection_reuse=
 constexpr PostfixVersion kRanges{3, 6};   // protocols=>=TLSv1.2
 constexpr PostfixVersion kRawKeys{3, 9};  // enable_rpk=
 
@@ -246,6 +247,9 @@ void Writer::WriteTls(bool server_name) {
   Add("exclude", line_.exclude.empty()
                      ? std::string(kNeverCiphers)
                      : std::string(kNeverCiphers) + ':' + line_.exclude);
+  // Of a connection that is used again the map is not asked: one whose pin is
+  // gone would still take mail.
+  if (client_.version >= kReuse) Add("connection_reuse", "no");
   if (server_name && line_.servername) {
     Add("servername", line_.servername->str());
   } else if (server_name && key_.domain() != nullptr) {

@@ -103,8 +103,10 @@ bool SendmailMap::MayGoAnyway(const MapQuestion& question,
       passes_.After(question.queue_id, *judged.plan);
   if (next.action != FailedPasses::Next::Action::kDeliver) return false;
   const OnFail on_fail = judged.plan->on_fail;
+  // A look takes time, in which the line may have lost its on-fail=.
   return MayPassOver(on_fail, *judged.host, judged.verdict) != PassOver::kNo &&
-         (question.encrypted || on_fail == OnFail::kDeliverClear);
+         (question.encrypted || on_fail == OnFail::kDeliverClear) &&
+         gate_.StillHolds(*judged.plan);
 }
 
 std::string SendmailMap::Conclude(const MapQuestion& question,

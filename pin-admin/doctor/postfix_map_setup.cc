@@ -61,6 +61,8 @@ class Map : ServiceFindings {
     Order();
     Digest();
     Level();
+    Fallback();
+    KeptConnections();
     Owner();
     return std::move(found_);
   }
@@ -110,6 +112,30 @@ class Map : ServiceFindings {
          "it holds wherever the map is not asked; while the map is down, mail "
          "waits all the same",
          "smtp_tls_security_level = encrypt");
+  }
+
+  // smtp(8) goes on to it also from a destination whose policy it was not told.
+  void Fallback() {
+    const std::string relay = Value("smtp_fallback_relay");
+    if (relay.empty()) return;
+    Tell(Weight::kNo, "map-fallback-relay", "smtp_fallback_relay = " + relay,
+         "mail that a destination's line keeps back goes there, by the line of "
+         "the relay",
+         "smtp_fallback_relay =");
+  }
+
+  // TLS connections are not kept: the map says connection_reuse=no.
+  void KeptConnections() {
+    const std::string on_demand = Value("smtp_connection_cache_on_demand");
+    const std::string always = Value("smtp_connection_cache_destinations");
+    if (!IsYes(on_demand) && always.empty()) return;
+    Tell(Weight::kNo, "map-connection-cache",
+         IsYes(on_demand) ? "smtp_connection_cache_on_demand = yes"
+                          : "smtp_connection_cache_destinations = " + always,
+         "a cleartext connection that is used again takes mail whose line has "
+         "come to ask for TLS: the map is not asked",
+         "smtp_connection_cache_on_demand = no, "
+         "smtp_connection_cache_destinations =");
   }
 
   // smtp(8) connects as Postfix's own user.

@@ -16,7 +16,8 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 constexpr const char* kTls =
-    " protocols=>=TLSv1.2 ciphers=high exclude=aNULL:3DES:RC4:MD5";
+    " protocols=>=TLSv1.2 ciphers=high exclude=aNULL:3DES:RC4:MD5"
+    " connection_reuse=no";
 
 class SmtpPolicyTest : public testing::Test {
  protected:
@@ -176,7 +177,8 @@ TEST_F(SmtpPolicyTest, CarriesProtocolsCiphersAndSni) {
            .value;
   EXPECT_EQ(told,
             "encrypt protocols=>=TLSv1.3 ciphers=medium "
-            "exclude=aNULL:3DES:RC4:MD5:kRSA servername=sni.example");
+            "exclude=aNULL:3DES:RC4:MD5:kRSA connection_reuse=no "
+            "servername=sni.example");
   EXPECT_THAT(*Told("encrypt protocols=TLSv1.2").value,
               HasSubstr("protocols=>=TLSv1.2:<=TLSv1.2"));
   EXPECT_THAT(*Told("secure cn=no-san ca=/etc/roots.pem").value,
@@ -190,6 +192,9 @@ TEST_F(SmtpPolicyTest, SaysOnlyWhatThatPostfixKnows) {
   EXPECT_THAT(*Told("encrypt protocols=>=TLSv1.3").value,
               HasSubstr("!TLSv1.1:!TLSv1.2 "));
   EXPECT_EQ(Told("encrypt").value->find("enable_rpk"), std::string::npos);
+  EXPECT_THAT(*Told("encrypt").value, HasSubstr(" connection_reuse=no"));
+  client_.version = {3, 3};
+  EXPECT_EQ(Told("encrypt").value->find("connection_reuse"), std::string::npos);
   client_.version = {3, 9};
   EXPECT_THAT(*Told("encrypt").value, HasSubstr(" enable_rpk=no"));
 }

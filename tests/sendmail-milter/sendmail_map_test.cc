@@ -58,6 +58,7 @@ class SendmailMapTest : public SendmailTest {
 
   const TestCertificate good_ = MakeSelfSigned(ForHost("mx1.bank.test"));
   const TestCertificate other_ = MakeSelfSigned(ForHost("mx1.bank.test"));
+  const TestCertificate third_ = MakeSelfSigned(ForHost("mx1.bank.test"));
   SendmailMap map_{{gate_, index_, prober_, plans_}, sink_, clock_};
 };
 
@@ -348,6 +349,21 @@ TEST_F(SendmailMapTest, ADryRunPassesOnceEveryHostHasRefused) {
   one.queue_id = "Q1";
   one.version = "";
   EXPECT_THAT(Ask(one), StartsWith("4.7.4:starttls-not-supported: "));
+}
+
+TEST_F(SendmailMapTest, ADryRunThatEndsDuringTheLookIsNoDryRun) {
+  int looks = 0;
+  std::vector<ScriptedSmtpServer*> servers;
+  ScriptedSmtpServer server([&](ServerConnection& connection) {
+    if (++looks == 2) Route("bank.test fingerprint", servers);
+    PresentingServer(looks == 1 ? other_ : third_)(connection);
+  });
+  servers = {&server};
+  Pinned(good_);
+  Route("bank.test fingerprint on-fail=deliver", servers);
+  EXPECT_THAT(Ask(With(other_)), StartsWith("4.7.5:pin-mismatch: "));
+  EXPECT_THAT(Ask(With(third_)), StartsWith("4.7.5:pin-mismatch: "));
+  EXPECT_EQ(looks, 2);
 }
 
 TEST_F(SendmailMapTest, AnotherMapIsNotHere) {

@@ -32,7 +32,7 @@ BY_LMTP = {"default_transport": "postern-lmtp:unix:postern/main/lmtp"}
 
 MAP = "socketmap:unix:postern/main/map:policy"
 BY_MAP = SMTP | {"smtp_tls_policy_maps": MAP, "smtp_tls_fingerprint_digest": "sha256",
-                 "smtp_tls_security_level": "encrypt"}
+                 "smtp_tls_security_level": "encrypt", "smtp_connection_cache_on_demand": "no"}
 
 
 @dataclass
