@@ -10,18 +10,13 @@
 #include <utility>
 #include <vector>
 
-#include "pin-admin/doctor/mta_inspection.h"
-#include "pin-admin/parallel.h"
+#include "pin-admin/doctor/asked_routes.h"
 
 namespace postern {
 namespace {
 
 using Weight = Remark::Weight;
 using Options = std::map<std::string, std::string>;
-
-// More lines than this are not asked about one by one.
-constexpr std::size_t kMostRoutes = 200;
-constexpr std::size_t kRoutesAtOnce = 8;
 
 bool Has(std::string_view text, std::string_view words) {
   return text.find(words) != std::string_view::npos;
@@ -88,42 +83,16 @@ class EximInspection final : public MtaInspection {
     found_.clear();
     if (policy.lines.empty()) return {};
     if (transports_.empty() && !Read()) return std::move(found_);
-    std::vector<Route> routes;
-    std::string unasked;
-    for (const WatchedLine& line : policy.lines) {
-      const std::string key = line.line.key.str();
-      if (key == "*") continue;
-      if (routes.size() == kMostRoutes) {
-        unasked = key;
-        break;
-      }
-      routes.push_back({key, line.must, std::nullopt});
-    }
-    // A destination whose DNS is silent takes its time.
-    ForEachInParallel(routes.size(), kRoutesAtOnce, false, "", [&](auto i) {
-      routes[i].said = Ask({"-bt", "postmaster@" + routes[i].domain()});
-    });
-    for (const Route& route : routes) CheckRoute(route);
-    if (!unasked.empty()) {
-      Add(Weight::kUnknown, "exim-routes-unasked", unasked,
-          "more than " + std::to_string(kMostRoutes) + " lines are watched",
-          "the rest was not asked about", "");
-    }
+    const AskedRoutes asked =
+        AskAboutRoutes(policy, "exim", [this](const std::string& address) {
+          return Ask({"-bt", address});
+        });
+    for (const AskedRoute& route : asked.routes) CheckRoute(route);
+    found_.insert(found_.end(), asked.unasked.begin(), asked.unasked.end());
     return std::move(found_);
   }
 
  private:
-  // Where mail for a line's key would go.
-  struct Route {
-    std::string key;
-    bool must = false;
-    std::optional<Result<ProgramOutput>> said;
-
-    std::string domain() const {
-      return key.starts_with('.') ? "postern-doctor" + key : key;
-    }
-  };
-
   void Add(Weight weight, std::string code, std::string subject,
            std::string what, std::string why, std::string mend) {
     found_.push_back({weight, std::move(code), std::move(subject),
@@ -313,12 +282,11 @@ class EximInspection final : public MtaInspection {
   }
 
   // Planning asked the service, as a delivery does.
-  void CheckRoute(const Route& route) {
+  void CheckRoute(const AskedRoute& route) {
     const std::string& key = route.key;
-    const std::string domain = route.domain();
-    const Result<ProgramOutput>& asked = *route.said;
+    const Result<ProgramOutput>& asked = route.said;
     if (!asked) {
-      (void)Lost("-bt postmaster@" + domain, asked.error());
+      (void)Lost("-bt " + route.address, asked.error());
       return;
     }
     const std::string said = asked->out + asked->err;
@@ -338,7 +306,7 @@ class EximInspection final : public MtaInspection {
       Add(route.must ? Weight::kNo : Weight::kWarning, "exim-bypass", key,
           "mail for it does not go by a transport of Postern's",
           "nothing is judged, whatever the line says",
-          "exim4 -bt postmaster@" + domain +
+          "exim4 -bt " + route.address +
               " shows the router that takes it: Postern's routers come before");
       return;
     }
@@ -346,7 +314,7 @@ class EximInspection final : public MtaInspection {
     Add(Weight::kUnknown, "exim-route-unknown", key,
         "exim -bt does not say: " + (lines.empty() ? "nothing" : lines.front()),
         "nobody can say whether its mail is judged",
-        "exim4 -bt postmaster@" + domain);
+        "exim4 -bt " + route.address);
   }
 
   ProgramRunner& programs_;

@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "pin-admin/doctor/mta_inspection.h"
+#include "pin-admin/doctor/asked_routes.h"
 #include "pin-admin/doctor/sendmail_config.h"
 #include "pin-admin/read_file.h"
 
@@ -13,9 +13,6 @@ namespace postern {
 namespace {
 
 using Weight = Remark::Weight;
-
-// More lines than this are not asked about one by one.
-constexpr std::size_t kMostRoutes = 200;
 
 class SendmailInspection final : public MtaInspection {
  public:
@@ -36,20 +33,16 @@ class SendmailInspection final : public MtaInspection {
   std::vector<Diagnosis> Bypasses(const WatchedPolicy& policy) override {
     if (policy.lines.empty()) return {};
     if (!text_) return {Unreadable()};
+    AskedRoutes asked =
+        AskAboutRoutes(policy, "sendmail", [this](const std::string& address) {
+          return programs_.Run(
+              {place_.program, "-C", place_.config, "-bv", address}, "");
+        });
     std::vector<Diagnosis> found;
-    std::size_t asked = 0;
-    for (const WatchedLine& line : policy.lines) {
-      const std::string key = line.line.key.str();
-      if (key == "*") continue;
-      if (++asked > kMostRoutes) {
-        found.push_back(
-            {Weight::kUnknown, "sendmail-routes-unasked", key,
-             "more than " + std::to_string(kMostRoutes) + " lines are watched",
-             "the rest was not asked about", ""});
-        break;
-      }
-      if (auto bad = CheckRoute(key, line.must)) found.push_back(*bad);
+    for (const AskedRoute& route : asked.routes) {
+      if (auto bad = CheckRoute(route)) found.push_back(*std::move(bad));
     }
+    found.insert(found.end(), asked.unasked.begin(), asked.unasked.end());
     return found;
   }
 
@@ -61,12 +54,10 @@ class SendmailInspection final : public MtaInspection {
   }
 
   // Every mailer that speaks SMTP over a network is judged by the rulesets.
-  std::optional<Diagnosis> CheckRoute(const std::string& key, bool must) {
-    const std::string address =
-        "postmaster@" + (key.starts_with('.') ? "postern-doctor" + key : key);
-    const Result<ProgramOutput> said = programs_.Run(
-        {place_.program, "-C", place_.config, "-bv", address}, "");
-    const std::string mend = place_.program + " -bv " + address;
+  std::optional<Diagnosis> CheckRoute(const AskedRoute& route) const {
+    const std::string& key = route.key;
+    const Result<ProgramOutput>& said = route.said;
+    const std::string mend = place_.program + " -bv " + route.address;
     if (!said) {
       return CouldNotFindOut("sendmail-route-unknown", key, said.error(),
                              "nobody can say whether its mail is judged", mend);
@@ -85,7 +76,7 @@ class SendmailInspection final : public MtaInspection {
     const std::string mailer =
         said->out.substr(begin, said->out.find_first_of(", \n", begin) - begin);
     if (config_.mailers.count(mailer) != 0) return std::nullopt;
-    return Diagnosis{must ? Weight::kNo : Weight::kWarning,
+    return Diagnosis{route.must ? Weight::kNo : Weight::kWarning,
                      "sendmail-bypass",
                      key,
                      "its mail goes by the mailer " + mailer +

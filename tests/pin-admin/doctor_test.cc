@@ -15,6 +15,7 @@
 #include "pin-admin/doctor/postfix_tables.h"
 #include "pin-admin/doctor/run_program.h"
 #include "tests/pin-admin/run_pin_admin.h"
+#include "tests/pin-admin/watching.h"
 
 namespace postern {
 namespace {
@@ -62,16 +63,6 @@ FakePrograms PostfixWith(FakePrograms::Answer postmap) {
         if (argv.back() == "-P") return Says("");
         return Says(kMain);
       });
-}
-
-WatchedPolicy Watching(std::string_view text) {
-  WatchedPolicy policy;
-  PolicyRow row;
-  row.line = *ParsePolicyLine(text);
-  row.key = row.line->key;
-  AddRow(row, policy);
-  SortKeys(policy);
-  return policy;
 }
 
 std::vector<Diagnosis> BypassesWith(FakePrograms programs) {

@@ -9,6 +9,7 @@
 #include <map>
 
 #include "pin-admin/doctor/mta_inspection.h"
+#include "tests/pin-admin/watching.h"
 
 namespace postern {
 namespace {
@@ -56,16 +57,6 @@ class FakeExim final : public ProgramRunner {
       {"-bt", kRouted}};
   bool hangs = false;
 };
-
-WatchedPolicy Watching(std::string_view text) {
-  WatchedPolicy policy;
-  PolicyRow row;
-  row.line = *ParsePolicyLine(text);
-  row.key = row.line->key;
-  AddRow(row, policy);
-  SortKeys(policy);
-  return policy;
-}
 
 std::vector<std::string> Codes(const std::vector<Diagnosis>& found) {
   std::vector<std::string> codes;

@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import doctor_faults, report, space
+from . import doctor_faults, doctor_sendmail, report, space
 from .dns import Tree
 from .doctor_cases import POLICY, PROGRAM, ROUTING, SETUP, STRICT, Case
 from .pki import Pki
@@ -254,6 +254,17 @@ def main(arguments: list[str]) -> int:
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(run, cases))
+    setups = [setup for setup in doctor_sendmail.ALL if wanted(setup.id)]
+    machine = doctor_sendmail.Machine(bench) if setups else None
+
+    def run_sendmail(setup) -> None:
+        try:
+            tally.add(setup.id, doctor_sendmail.run(machine, setup, judge))
+        except Exception as error:  # pylint: disable=broad-except
+            tally.add(setup.id, f"{type(error).__name__}: {error}")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run_sendmail, setups))
     bench.configure(Case("good"))
     for fault in doctor_faults.FAULTS:
         if wanted(fault.id):

@@ -54,7 +54,7 @@ class Programs:
         if self.root:
             line = self.root.command(*line, user=user)
         else:
-            more |= {"user": user, "group": user, "extra_groups": []}
+            more = {"user": user, "group": user, "extra_groups": []} | more
         return subprocess.Popen(line, stdin=subprocess.DEVNULL, cwd="/",  # pylint: disable=R1732
                                 **more)
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import (accounts, adapters, clean_root, exim_source, exim_traps, faults, judge, kills, local_mail,
-               logins, logs, messages, pins, policy_hosts, report, reuse, second_opinion,
+               logins, logs, messages, milter_trap, pins, policy_hosts, report, reuse, second_opinion,
                sendmail_traps, several, space, stops)
 from . import scenarios as scenario_file
 from .product import Admin, Service, Syslog, install, install_packages, settings
@@ -219,7 +219,7 @@ def show_list(adapter: str) -> int:
             print(f"{trap.id:8} {trap.title}")
         return 0
     if adapter == "postfix-map":
-        for fault in faults.of(adapter):
+        for fault in faults.of(adapter) + milter_trap.ALL:
             print(f"{fault.id:8} {fault.title}")
         return 0
     for thing in faults.of(adapter) + PLAYS:
@@ -234,6 +234,8 @@ def traps_of(adapter: str) -> list:
     """Told by a module of the mail server's own."""
     if adapters.family(adapter) == "sendmail":
         return sendmail_traps.ALL
+    if adapter == "postfix-map":
+        return milter_trap.ALL
     return exim_traps.ALL if adapter in ("exim", "exim-openssl") else []
 
 

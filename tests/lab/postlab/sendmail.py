@@ -27,7 +27,7 @@ define(`confCACERT', `{roots}')dnl
 define(`confCACERT_PATH', `{roots_directory}')dnl
 define(`confQUEUE_LA', `1000')dnl
 define(`confREFUSE_LA', `1000')dnl
-define(`confTO_INITIAL', `10s')dnl
+define(`confTO_INITIAL', `30s')dnl
 define(`confTO_STARTTLS', `10s')dnl
 define(`confTO_IDENT', `0s')dnl
 define(`confTO_CONNECT', `5s')dnl

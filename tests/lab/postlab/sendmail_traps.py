@@ -3,20 +3,17 @@
 In both forms: judged per recipient, and by strict mailers.
 """
 
-import shutil
 import signal
 import socket
 import time
 
-from . import logs, messages, traps
-from .adapters.sendmail import MILTER
+from . import milter_trap, traps
 from .doors import FakeMap
 from .sendmail_leaks import (ask_about_another, leaked, many_connections,
                              many_connections_and_the_map, naive_map, names_left_over,
                              others_leaf, tls_is_told)
 from .sendmail_scene import FILTERED, PASS, Trap, netstring
-from .smtp_submit import SubmitError, Submitter
-from .traps import IMPOSTOR, MAY, OTHER, SENDER, STRIP
+from .traps import IMPOSTOR, MAY, OTHER, STRIP
 
 CNAME, THIEF = "row29-cname.plain.test", "row29-thief.test"
 
@@ -195,47 +192,11 @@ def by_alias(scene):
 def milter(scene):
     """451 for the impostor; once the milter is gone, for everybody."""
     scene.configure()
-    shutil.rmtree(MILTER.parent, ignore_errors=True)
-    MILTER.parent.mkdir()
-    shutil.chown(MILTER.parent, "postern-client", "postern-client")
-    program = scene.lab.programs.start(
-        "postern-milter", "--socket", f"local:{MILTER}", "--service-socket",
-        scene.lab.service.doors["sendmail"], user="postern-client")
     scene.sendmail.start()
     try:
-        logs.until(MILTER.exists, 20, "the milter listens")
-        found = _refused(IMPOSTOR, "certificate-host-mismatch") + _taken(OTHER) + _taken(MAY)
-        program.kill()
-        program.wait(30)
-        return found + _refused(OTHER, "4.3.2")
+        return milter_trap.gates(scene.lab, FILTERED, "4.3.2")
     finally:
-        program.kill()
         scene.sendmail.stop()
-
-
-def _submit(domain: str) -> None:
-    connection = Submitter("127.0.0.1", FILTERED)
-    try:
-        connection.submit(messages.compose(SENDER, f"to-29@{domain}", "plain"))
-    finally:
-        connection.close()
-
-
-def _refused(domain: str, words: str) -> list[str]:
-    try:
-        _submit(domain)
-    except SubmitError as error:
-        said = str(error)
-        return [] if said.startswith("451 ") and words in said else [f"{domain}: {said}"]
-    return [f"{domain} {traps.TAKEN}"]
-
-
-def _taken(domain: str) -> list[str]:
-    try:
-        _submit(domain)
-    except SubmitError as error:
-        return [f"{domain}: {error}"]
-    return []
 
 
 def no_hook_at_all(scene):

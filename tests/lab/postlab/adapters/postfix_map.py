@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..judge import Outcome
+from ..milter_trap import SOCKET
 from ..scenarios import Expect, is_absent
 from .postfix_pipe import PostfixPipe, Transport
 
@@ -14,7 +15,10 @@ OPTIONS = {"smtp_tls_policy_maps": "socketmap:unix:postern/map:policy",
            "smtp_tls_security_level": "encrypt",
            "smtp_dns_support_level": "dnssec"}
 # What smtp(8) needs of the system below its root.
+FILTERED = 2533                    # where smtpd(8) asks postern-milter
 CHROOTED = ("resolv.conf", "hosts", "services", "nsswitch.conf", "host.conf")
+SMTPD = (f"127.0.0.1:{FILTERED} inet n - n - - smtpd\n"
+         f"  -o smtpd_milters=unix:{SOCKET}\n  -o milter_default_action=tempfail\n")
 
 
 class PostfixMap(PostfixPipe):
@@ -22,10 +26,11 @@ class PostfixMap(PostfixPipe):
 
     door = "map"
     copies_for_two = 1
+    filtered = FILTERED
     logs_in = False  # but as main.cf says
 
     def service_settings(self) -> dict:
-        return {"door-postfix-map": self.below_queue("map")}
+        return {"door-postfix-map": self.below_queue("map"), "sendmail-map-users": "root"}
 
     def policy_line(self, scenario, line: str) -> str:
         """smtp(8) takes a bare common name, so a line has to allow one to be told to it."""
@@ -69,7 +74,8 @@ class PostfixMap(PostfixPipe):
         options |= {"inet_protocols": "all", "smtp_starttls_timeout": "20s"}
         chroot = "n" if transport.door else "y"
         return (f"{transport.name} unix - - {chroot} - - smtp\n"
-                + "".join(f"  -o {key}={value}\n" for key, value in options.items()))
+                + "".join(f"  -o {key}={value}\n" for key, value in options.items())
+                + ("" if transport.door else SMTPD))
 
     def advised(self) -> list[str]:
         return [f"{key} = {value}" for key, value in OPTIONS.items()]

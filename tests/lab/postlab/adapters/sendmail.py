@@ -6,12 +6,12 @@ import subprocess
 from pathlib import Path
 
 from ..judge import Outcome
+from ..milter_trap import SOCKET
 from ..scenarios import is_absent
 from ..sendmail import Sendmail as PrivateSendmail
 from .adapter import Adapter
 
 PORT, FILTERED = 2528, 2529
-MILTER = Path("/run/lab/milter/socket")
 # Row 21g, its bounce, and what the traps put in the map's place.
 EXPECTED = ("points back to mta.sender.test", "savemail: cannot save",
             "socket_map_lookup(postern)", 'socket map "postern"')
@@ -110,7 +110,7 @@ class SendmailStrict(Sendmail):
 def advice(programs, config: Path, *more: str) -> dict:
     """before, after and mailertable as `pin-admin config sendmail` prints them."""
     done = subprocess.run(
-        programs.command("pin-admin", "config", "sendmail", "--milter", f"local:{MILTER}",
+        programs.command("pin-admin", "config", "sendmail", "--milter", f"local:{SOCKET}",
                          "--json", "--config", config, *more),
         capture_output=True, text=True, check=False)
     if done.returncode not in (0, 3):
