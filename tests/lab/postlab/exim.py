@@ -100,14 +100,16 @@ class Exim:
         self.process.terminate()
         self.process.wait(30)
 
-    def command(self, *words: str, check: bool = False) -> subprocess.CompletedProcess:
-        return subprocess.run([self.program, "-C", str(self.config), *words],
+    def command(self, *words: str, check: bool = False,
+                under=()) -> subprocess.CompletedProcess:
+        """`under`: a program that runs it."""
+        return subprocess.run([*under, self.program, "-C", str(self.config), *words],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               check=check, timeout=120)
 
-    def command_with(self, message: str, *words: str) -> None:
+    def command_with(self, message: bytes, *words: str) -> None:
         """Hands it a message on standard input."""
-        subprocess.run([self.program, "-C", str(self.config), *words], input=message.encode(),
+        subprocess.run([self.program, "-C", str(self.config), *words], input=message,
                        capture_output=True, check=True, timeout=120)
 
     def lines(self, queue_id: str) -> list[str]:
@@ -127,6 +129,19 @@ class Exim:
 
     def queued(self) -> set[str]:
         return {file.name[:-2] for file in (self.spool / "input").rglob("*-H")}
+
+    def results(self, queue_id: str) -> dict[str, Outcome]:
+        """The newest outcome for each recipient; its text is what was logged of its host.
+        Addresses are tried side by side, and the host's refusal stands before the last line.
+        """
+        lines, found = self.lines(queue_id), {}
+        for line in lines:
+            match = _END.match(line)
+            if match and match["id"] == queue_id:
+                domain = match["to"].rsplit("@", 1)[1]
+                theirs = [x for x in lines if f"mx.{domain}" in x and x != line]
+                found[match["to"]] = _outcome(match, "\n".join(theirs + [line]))
+        return found
 
     def panics(self) -> list[str]:
         return self.panic_log.lines()

@@ -1,6 +1,7 @@
 """Exim's traps: each attacked on the real program, and the receiver untouched.
 
-The library knows one socket, so traps come one after another.
+By the library and by ${readsocket}, where there is something of the kind. Both know one
+socket, so traps come one after another.
 """
 
 import shutil
@@ -8,19 +9,25 @@ import signal
 import socket
 import subprocess
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import logs, traps
-from .adapters.exim import point_at
+from .adapters.exim import SOCKET, point_at
 from .doors import FakeDoor
 from .exim import Exim
-from .traps import IMPOSTOR, MAY, OTHER, SENDER, STRANGE
+from .traps import IMPOSTOR, MAY, OTHER, SENDER, STRANGE, TOLD, WAIT
 
 PORT = 2527
 
 
+# What asks, by the name of the library's function.
+QUESTIONS = {"plan": "POSTERN_PLAN", "event": "POSTERN_TELL", "gate_list": "POSTERN_HOST_GATE",
+             "gate": "POSTERN_MAIL_GATE"}
+
+
 class Scene(traps.Scene):
-    """With an Exim, and the library from `library`."""
+    """With an Exim that asks as the sender does."""
 
     def __init__(self, lab, trap):
         self.directory = lab.home / "exim"
@@ -28,7 +35,7 @@ class Scene(traps.Scene):
         shutil.rmtree(self.directory / "trap.log", ignore_errors=True)
         sender = lab.world.sender
         self.exim = Exim(self.directory, "trap", PORT, sender.program)
-        self.library = sender.library
+        self.by_library = sender.by_library
         super().__init__(lab, trap, self.exim, sender.parts())
 
     def close(self) -> None:
@@ -37,6 +44,15 @@ class Scene(traps.Scene):
     def say(self, text: str) -> None:
         """A transport option more."""
         self.change("transports", "  multi_domain = false\n", f"  multi_domain = false\n  {text}\n")
+
+    def fail(self, function: str) -> None:
+        """That question can't be asked."""
+        if self.by_library:
+            self.change("macros", f"}}{{{function}}}", "}{nosuch}")
+            return
+        line = next(x for x in self.parts["macros"].splitlines()
+                    if x.startswith(f"{QUESTIONS[function]} = "))
+        self.change("macros", line, line.replace(str(SOCKET), "/nonexistent"))
 
     def hand_over(self, content: bytes, addresses: list, wait: bool):
         self.exim.configure(self.parts)
@@ -55,14 +71,31 @@ class Scene(traps.Scene):
         self.exim.command("-qff")
 
 
+# What protects, taken away.
+
+def no_gates(scene):
+    scene.change("transports", "hosts_require_auth = POSTERN_HOST_GATE", "")
+    scene.change("transports", "authenticated_sender = POSTERN_MAIL_GATE", "")
+
+
+def no_retry_rule(scene):
+    scene.parts["retry"] = ""
+
+
+@dataclass
 class Trap(traps.Trap):
+    by_library: bool = False        # there is nothing of the kind without it
+
     stage = Scene
 
 
 # The nine, by their numbers.
 
 def event_fails(scene):
-    scene.change("macros", "{POSTERN_LIBRARY}{event}", "{/nonexistent.so}{event}")
+    if scene.by_library:
+        scene.change("macros", "{POSTERN_LIBRARY}{event}", "{/nonexistent.so}{event}")
+    else:
+        scene.change("macros", "POSTERN_EVENT = ", "POSTERN_EVENT = ${nosuch}")
     return scene.held(scene.send(IMPOSTOR))
 
 
@@ -118,15 +151,15 @@ def others_go_on(scene):
     try:
         logs.until(arrived, 10, "the others' mail arrives", every=0.5)
     except logs.Timeout:
-        found += ["others wait"] + [x for _, i in others for x in scene.exim.lines(i)]
+        found += [WAIT] + [x for _, i in others for x in scene.exim.lines(i)]
     return found + scene.held(scene.send(IMPOSTOR))
 
 
 # What each option does when the library fails it.
 
-def missing(section: str, old: str, new: str):
+def missing(function: str):
     def play(scene):
-        scene.change(section, old, new)
+        scene.fail(function)
         return scene.held(scene.send(IMPOSTOR))
     return play
 
@@ -187,10 +220,11 @@ def hung(scene):
 
 
 class Until:
-    """Hands so many questions on to the service; the next one meets nobody."""
+    """Hands questions on to the service, so many or until one has these words in it; that
+    one and the next meet nobody."""
 
-    def __init__(self, path: Path, real: Path, questions: int):
-        self.real, self.left = real, questions
+    def __init__(self, path: Path, real: Path, questions: int = 0, words: bytes = b""):
+        self.real, self.left, self.words = real, questions, words
         path.unlink(missing_ok=True)
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(str(path))
@@ -200,12 +234,16 @@ class Until:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
-        while self.left > 0:
+        while self.words or self.left > 0:
             client, _ = self.socket.accept()
             with client, socket.socket(socket.AF_UNIX) as service:
                 service.connect(str(self.real))
                 client.sendall(service.recv(65536))
-                service.sendall(self._line(client))
+                line = self._line(client)
+                if self.words and self.words in line:
+                    self.words, self.left = b"", 0
+                    break
+                service.sendall(line)
                 while octets := service.recv(65536):
                     client.sendall(octets)
             self.left -= 1
@@ -219,16 +257,24 @@ class Until:
         return octets
 
 
-def gone_after(questions: int):
+def gone(**when):
     """To a good destination: what would have been delivered waits, and is then sent once."""
     def play(scene):
-        Until(scene.directory / f"until-{questions}", scene.lab.service.doors["exim"], questions)
+        Until(scene.directory / f"until-{scene.trap.id}", scene.lab.service.doors["exim"], **when)
         sent = scene.send(OTHER)
         found = scene.waits(sent)
         point_at(scene.lab.service.doors["exim"])
         scene.run_queue()
         return found + scene.arrived(sent)
     return play
+
+
+def gone_after_the_host(scene):
+    """The library's one question was for both gates; ${readsocket} asks at each."""
+    if not scene.by_library:
+        return gone(words=b" stage=mail ")(scene)
+    Until(scene.directory / f"until-{scene.trap.id}", scene.lab.service.doors["exim"], 2)
+    return scene.arrived(scene.send(OTHER))
 
 
 # Beside the delivery.
@@ -249,12 +295,13 @@ def callout(scene):
             stream.read()
     finally:
         scene.exim.stop()
-    return [f"the impostor was told: {line}" for line in scene.told(IMPOSTOR)]
+    return [f"{TOLD}: {line}" for line in scene.told(IMPOSTOR)]
 
 
 def wrong_host(scene):
     """A router that sends the destination's mail to a host that is none of its plan's."""
-    scene.change("routers", "${extract{hosts}{$address_data}} bydns", "198.18.0.77")
+    another = scene.lab.world.receivers.by_host[f"mx.{STRANGE}"].ip
+    scene.change("routers", "${extract{hosts}{$address_data}} bydns", another)
     return scene.held(scene.send(IMPOSTOR))
 
 
@@ -266,33 +313,41 @@ def no_plan(scene):
 
 
 ALL = [
-    Trap("29-1", "1: an event that can't be expanded", event_fails),
-    Trap("29-2", "2: a certificate that GnuTLS can't read: no event", unreadable_certificate),
-    Trap("29-3", "3: TLS not required", no_tls_required),
-    Trap("29-3b", "3: TLS avoided", clear_text_forced),
-    Trap("29-4", "4: a session resumed", resumed),
-    Trap("29-4b", "4: a connection kept for further messages", kept_connection),
-    Trap("29-5", "5: several domains in one transaction", several_domains),
-    Trap("29-7", "7: Exim's own DANE", danes_own),
-    Trap("29-8", "8: a refused host still serves other destinations", others_go_on),
-    Trap("29-lib", "the library is missing", no_library),
-    Trap("29-plan", "plan fails", missing("macros", "}{plan}", "}{nosuch}")),
-    Trap("29-event", "event fails", missing("macros", "}{event}", "}{nosuch}")),
-    Trap("29-list", "gate_list fails", missing("macros", "}{gate_list}", "}{nosuch}")),
-    Trap("29-gate", "gate fails", missing("macros", "}{gate}", "}{nosuch}")),
-    Trap("29-c1", "a crash in plan", crashes("plan")),
-    Trap("29-c2", "a crash in event", crashes("event")),
-    Trap("29-c3", "a crash in gate_list", crashes("gate_list")),
-    Trap("29-c4", "a crash in gate", crashes("gate")),
+    Trap("29-1", "1: an event that can't be expanded", event_fails, no_gates),
+    Trap("29-2", "2: a certificate that GnuTLS can't read: no event", unreadable_certificate,
+         no_gates),
+    Trap("29-3", "3: TLS not required", no_tls_required, no_gates),
+    Trap("29-3b", "3: TLS avoided", clear_text_forced, no_gates),
+    Trap("29-4", "4: a session resumed", resumed, no_gates),
+    Trap("29-4b", "4: a connection kept for further messages", kept_connection, no_gates),
+    Trap("29-5", "5: several domains in one transaction", several_domains, no_gates),
+    Trap("29-7", "7: Exim's own DANE", danes_own, no_gates),
+    Trap("29-8", "8: a refused host still serves other destinations", others_go_on,
+         no_retry_rule),
+    Trap("29-lib", "the library is missing", no_library, by_library=True),
+    Trap("29-plan", "plan fails", missing("plan")),
+    Trap("29-event", "event fails", missing("event"), no_gates),
+    Trap("29-list", "gate_list fails", missing("gate_list")),
+    Trap("29-gate", "gate fails", missing("gate")),
+    Trap("29-c1", "a crash in plan", crashes("plan"), by_library=True),
+    Trap("29-c2", "a crash in event", crashes("event"), by_library=True),
+    Trap("29-c3", "a crash in gate_list", crashes("gate_list"), by_library=True),
+    Trap("29-c4", "a crash in gate", crashes("gate"), by_library=True),
     Trap("29-s1", "posternd down", down),
     Trap("29-s2", "posternd hung", hung),
     Trap("29-s3", "a door that hangs up", lies(reply="close")),
-    Trap("29-s4", "a door that says nothing", lies(greeting=None)),
+    # ${readsocket} waits as long for this as for a service that hangs.
+    Trap("29-s4", "a door that says nothing", lies(greeting=None), by_library=True),
     Trap("29-s5", "a door with another greeting", lies(greeting=b"220 hello\n", reply=b"pass\n")),
     Trap("29-s6", "a 'pass' cut before the line's end", lies(reply=b"pass")),
-    Trap("29-s7", "posternd killed after the plan", gone_after(1)),
-    Trap("29-s8", "posternd killed between the two gates", gone_after(2)),
-    Trap("29-x1", "a callout", callout),
-    Trap("29-x2", "a host that is none of the plan's", wrong_host),
-    Trap("29-x3", "Postern's transport without its router", no_plan),
+    Trap("29-s7", "posternd killed after the plan", gone(questions=1)),
+    Trap("29-s8", "posternd killed after the host's gate", gone_after_the_host),
+    Trap("29-x1", "a callout", callout, no_gates),
+    Trap("29-x2", "a host that is none of the plan's", wrong_host, no_gates),
+    Trap("29-x3", "Postern's transport without its router", no_plan, no_gates),
 ]
+
+
+def of(adapter: str) -> list:
+    """Those that there are for that Exim."""
+    return [trap for trap in ALL if adapter != "exim-light" or not trap.by_library]

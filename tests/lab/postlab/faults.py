@@ -41,6 +41,7 @@ class Fault:
     domain: str = DOMAIN
     expect: Expect = field(default_factory=lambda: Expect("deferred"))
     mended: Expect = field(default_factory=lambda: Expect(seen="message"))
+    attempts: int = 1                # that the mended way takes
 
     @property
     def row(self) -> int:
@@ -58,7 +59,7 @@ class Scene:
         self.lab, self.fault = lab, fault
         self.directory = lab.home / "faults" / fault.id
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.door = self.directory / "door"
+        self.door = lab.world.sender.door_of(self.directory)
         self.queue_id = ""
         self.service = None
 
@@ -89,13 +90,22 @@ class Scene:
 
     def wait_for_data(self) -> None:
         """Until the holding receiver has been sent DATA and keeps its 354 back."""
-        name = self.lab.world.receivers.by_host[f"mx.{self.fault.domain}"].name
-        logs.until(lambda: self.lab.world.receivers.seen(name).count("data"), 30,
+        logs.until(lambda: self.lab.world.receivers.seen(self.receiver.name).count("data"), 30,
                    f"{self.fault.domain} is sent DATA")
+
+    def wait_for_connection(self) -> None:
+        """Until the holding receiver has a connection and keeps its greeting back."""
+        logs.until(lambda: self.lab.world.receivers.seen(self.receiver.name).connections, 30,
+                   f"{self.fault.domain} has a connection")
+
+    @property
+    def receiver(self):
+        return self.lab.world.receivers.by_host[f"mx.{self.fault.domain}"]
 
     def release(self) -> None:
         """The holding receiver goes on."""
-        hold = self.lab.world.receivers.by_host[f"mx.{self.fault.domain}"].script["hold"]
+        script = self.receiver.script
+        hold = script.get("hold") or script["hold-greeting"]
         (self.lab.world.receivers.release / hold).touch()
 
     def client_pid(self) -> int:
@@ -109,7 +119,8 @@ class Scene:
 
 def fake(greeting=GREETING, reply=b""):
     def breaks(scene):
-        door = FakeDoor(scene.door, greeting, reply)
+        door = FakeDoor(scene.directory / "fake", greeting, reply)
+        scene.point_at(door.path)
         yield
         problem = [] if door.calls else ["the client never came to the door"]
         door.close()
@@ -130,14 +141,16 @@ def fake_lmtp(**script):
 
 
 def no_socket(scene):
+    scene.door.unlink(missing_ok=True)
     yield
     scene.mend()
 
 
 def nobody_listens(scene):
     with socket.socket(socket.AF_UNIX) as left_over:
-        left_over.bind(str(scene.door))
-        scene.door.chmod(0o666)
+        left_over.bind(str(scene.directory / "left-over"))
+        (scene.directory / "left-over").chmod(0o666)
+        scene.point_at(scene.directory / "left-over")
         yield
     scene.mend()
 
@@ -145,7 +158,7 @@ def nobody_listens(scene):
 def not_allowed(scene):
     """The door's list of users does not name the client's."""
     service = scene.own_service(**{"pipe-users": "root", "lmtp-users": "root",
-                                   "postfix-map-users": "root"})
+                                   "postfix-map-users": "root", "exim-users": "root"})
     service.start()
     yield
     service.stop()
@@ -328,11 +341,16 @@ def of(adapter: str) -> list[Fault]:
     if adapter == "postfix-map":
         from . import map_faults  # pylint: disable=C0415
         return map_faults.ALL
+    if adapter.startswith("exim"):
+        from . import exim_faults  # pylint: disable=C0415
+        return exim_faults.ALL
     return (LMTP_FAULTS if adapter == "postfix-lmtp" else PIPE_FAULTS) + SERVICE_FAULTS
 
 
 def prepare(lab, faults: list[Fault]) -> None:
     """Their transports in the MTA's configuration; before it starts."""
+    if lab.world.sender.one_by_one:
+        return
     for fault in faults:
         door = lab.home / "faults" / fault.id / "door"
         options = fault.options
@@ -353,6 +371,7 @@ def run(lab, fault: Fault) -> tuple[list[str], str]:
     finally:
         if scene.service and scene.service.process:
             scene.service.stop(signal.SIGKILL)
+        scene.mend()
 
 
 def _run(lab, fault: Fault, scene: Scene) -> tuple[list[str], str]:
@@ -377,8 +396,9 @@ def _run(lab, fault: Fault, scene: Scene) -> tuple[list[str], str]:
     if got.result != fault.expect.result:
         return found, f"{got.result} {got.status}"
     if fault.expect.result == "deferred" and fault.mended.seen:
-        lab.world.sender.retry(scene.queue_id)
-        got = lab.world.sender.wait_attempt(scene.queue_id, first + 1, PATIENCE)
+        for number in range(1, fault.attempts + 1):
+            lab.world.sender.retry(scene.queue_id)
+            got = lab.world.sender.wait_attempt(scene.queue_id, first + number, PATIENCE)
         found += judge.problems(lab.world, receivers, before, mail, got, fault.mended)
     elif fault.expect.result == "deferred" and scene.queue_id not in lab.world.sender.queued():
         found.append("the message is no longer in the MTA's queue")

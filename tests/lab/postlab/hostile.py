@@ -15,6 +15,7 @@ A script (all parts optional) says how the conversation departs from the usual:
   sni         "strict" (unknown name: alert)
   mail, rcpt, data, dot   the reply to that command; "close" hangs up
   ehlo        a refusal of EHLO
+  hold-greeting  the greeting waits until a file of that name is in "release"
   hold        the reply to DATA waits until a file of that name is in "release"
   hold-dot    the same for the reply to the message, once it is written down
   size        the SIZE to offer;  extensions: others to offer
@@ -104,6 +105,7 @@ class Conversation:
             self.hold()
         if greeting == "close":
             raise HungUp()
+        self.wait_for(self.script.get("hold-greeting"))
         self.reply(greeting)
 
     def command(self) -> None:

@@ -1,7 +1,5 @@
 """Row 25: mail that did not come by SMTP. Postfix names no queue id of it to lmtp(8)."""
 
-import re
-import subprocess
 import traceback
 
 from . import logs, messages
@@ -19,16 +17,11 @@ def run(lab) -> tuple[list[str], str]:
 
 
 def _run(lab) -> tuple[list[str], str]:
-    postfix = lab.world.sender.postfix
+    sender = lab.world.sender
     mail = messages.compose("sender@sender.test", ADDRESS, "dots")
-    subprocess.run(postfix.line("/usr/sbin/sendmail", "-C", str(postfix.config), "-i",
-                                "-f", mail.sender, ADDRESS),
-                   input=mail.content.replace(b"\r\n", b"\n"), check=True, timeout=30)
-    said = logs.until(lambda: [line for line in postfix.log.lines()
-                               if f"to=<{ADDRESS}>" in line and "status=" in line],
-                      60, "an attempt is logged")[0]
-    queue_id = re.search(r"\]: (\w+): to=", said)[1]
-    found = [] if "status=sent" in said else [said]
+    queue_id = sender.submit_locally(mail)
+    got = sender.wait_attempt(queue_id, 1, 60)
+    found = [] if got.result == "delivered" else [got.text]
     # The audit line and Postfix's come by different ways, in any order.
     logs.until(lambda: any(f"queue-id={queue_id} " in line for line in lab.syslog.log.lines()),
                10, f"an audit line has queue-id={queue_id}")

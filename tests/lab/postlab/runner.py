@@ -1,6 +1,7 @@
 """Runs the scenarios with one adapter: all at once, each in a thread of its own."""
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -215,8 +216,9 @@ def show_list(adapter: str) -> int:
     for scenario in scenario_file.load():
         print(f"{scenario.id:8} {scenario.title:55} {scenario.domain}")
     if adapters.family(adapter) in ("exim", "sendmail"):
-        for trap in traps_of(adapter):
-            print(f"{trap.id:8} {trap.title}")
+        other = faults.of(adapter) if adapters.family(adapter) == "exim" else []
+        for thing in traps_of(adapter) + other:
+            print(f"{thing.id:8} {thing.title}")
         return 0
     if adapter == "postfix-map":
         for fault in faults.of(adapter) + milter_trap.ALL:
@@ -236,7 +238,7 @@ def traps_of(adapter: str) -> list:
         return sendmail_traps.ALL
     if adapter == "postfix-map":
         return milter_trap.ALL
-    return exim_traps.ALL if adapter in ("exim", "exim-openssl") else []
+    return exim_traps.of(adapter) if adapters.family(adapter) == "exim" else []
 
 
 def main(chosen: argparse.Namespace) -> int:
@@ -246,18 +248,19 @@ def main(chosen: argparse.Namespace) -> int:
     wanted = scenario_file.select(
         [s for s in lab.world.scenarios
          if s.row not in APART and s.id not in played and lab.world.sender.can(s)], chosen.only)
-    is_alone = lab.family in ("exim", "sendmail")
-    broken = [] if is_alone else scenario_file.select(faults.of(chosen.adapter), chosen.only)
+    broken = ([] if lab.family == "sendmail" else
+              scenario_file.select(faults.of(chosen.adapter), chosen.only))
     # Not smtp(8), whose connections are its own.
     hands_over = chosen.adapter in ("postfix-pipe", "postfix-lmtp")
-    plays = [] if not hands_over else scenario_file.select(PLAYS, chosen.only)
+    plays = scenario_file.select(plays_of(lab), chosen.only)
     traps = [trap for trap in scenario_file.select(traps_of(chosen.adapter), chosen.only)
              if trap.opened or not chosen.springs]
     ids = {s.id for s in wanted}
     lab.selected = ids.__contains__
-    mixed = (not chosen.only or "22" in chosen.only) and hands_over
+    mixed = ((not chosen.only or "22" in chosen.only)
+             and (hands_over or lab.family == "exim"))
     # Row 23 needs strace beside the programs.
-    endings = (hands_over and not chosen.packages
+    endings = ((hands_over or lab.family == "exim") and not chosen.packages
                and (not chosen.only or "23" in chosen.only))
     unknown = [i for i in chosen.only if i not in ("22", "23")
                and not any(i in (x.id, str(x.row)) for x in wanted + broken + plays + traps)]
@@ -273,7 +276,12 @@ def main(chosen: argparse.Namespace) -> int:
         if chosen.shell:
             return shell(lab)
         tally = report.Tally(chosen.quiet)
-        run_all(lab, wanted, broken + plays, mixed, tally)
+        if lab.world.sender.one_by_one:
+            run_all(lab, wanted, [], mixed, tally)
+            for thing in broken + plays:
+                run_broken(lab, thing, tally)
+        else:
+            run_all(lab, wanted, broken + plays, mixed, tally)
         if chosen.adapter == "postfix-pipe":
             second_opinion.run(lab, wanted, tally)
         # The library knows one socket, so what is done to it is done one by one.
@@ -281,10 +289,12 @@ def main(chosen: argparse.Namespace) -> int:
             found, last = trap.springs(lab) if chosen.springs else trap.run(lab)
             tally.add(f"{trap.id:7} {trap.title}", "\n".join(found), last)
         if endings:
-            report.note("row 23: kills at system calls, then 'postfix stop'")
+            report.note("row 23: kills at system calls, and 'postfix stop'")
             kills.run(lab, lanes, tally, chosen.all_kills)
-            stops.run(lab, tally)
-        check_sender(lab, tally)
+            lab.world.sender.use(lab.service)
+            if hands_over:
+                stops.run(lab, tally)
+        check_sender(lab, tally, whole=not chosen.only)
         status = tally.close(f"lab {lab.adapter}", time.monotonic() - begun)
         if status != 0 and not chosen.keep_logs:
             chosen.keep_logs = TOP / "build" / "lab-logs"
@@ -295,6 +305,22 @@ def main(chosen: argparse.Namespace) -> int:
             report.note(f"the logs are in {chosen.keep_logs}")
 
 
+def plays_of(lab: Lab) -> list:
+    """Several messages in a row: what of it exists for that mail server."""
+    if lab.adapter in ("postfix-pipe", "postfix-lmtp"):
+        return PLAYS
+    told = {s.id: s for s in lab.world.scenarios}
+    return [] if lab.family != "exim" else [
+        play for play in reuse.PLAYS if not scenario_file.is_absent(told[play.id], "exim")]
+
+
+def run_broken(lab: Lab, thing, tally: report.Tally) -> None:
+    """A fault, or a play."""
+    runs = reuse if isinstance(thing, reuse.Play) else faults
+    found, last = runs.run(lab, thing)
+    tally.add(f"{thing.id:7} {thing.title}", "\n".join(found), last)
+
+
 def run_all(lab: Lab, wanted: list, broken: list, mixed: bool, tally: report.Tally) -> None:
     report.note(f"{len(wanted)} scenarios and {len(broken)} faults and plays at once")
 
@@ -302,23 +328,19 @@ def run_all(lab: Lab, wanted: list, broken: list, mixed: bool, tally: report.Tal
         found, last = lab.run(scenario)
         tally.add(f"{scenario.id:7} {scenario.title}", "\n".join(found), last)
 
-    def fault(broken_thing):
-        runs = reuse if isinstance(broken_thing, reuse.Play) else faults
-        found, last = runs.run(lab, broken_thing)
-        tally.add(f"{broken_thing.id:7} {broken_thing.title}", "\n".join(found), last)
-
     def more(room):
         found, last = room.run(lab)
         tally.add(room.TITLE, "\n".join(found), last)
 
     with ThreadPoolExecutor(len(wanted) + len(broken) + 2) as pool:
-        jobs = [pool.submit(one, s) for s in wanted] + [pool.submit(fault, f) for f in broken]
+        jobs = [pool.submit(one, s) for s in wanted] + [pool.submit(run_broken, lab, f, tally)
+                                                         for f in broken]
         jobs += [pool.submit(more, room) for room in (several, local_mail)] if mixed else []
         for job in jobs:
             job.result()
 
 
-def check_sender(lab: Lab, tally: report.Tally) -> None:
+def check_sender(lab: Lab, tally: report.Tally, whole: bool) -> None:
     """Nothing that the MTA or the service had to complain of on the way."""
     trouble = lab.world.sender.complaints()
     tally.check("the MTA met nothing fatal", not trouble, "\n".join(trouble[:5]))
@@ -330,6 +352,9 @@ def check_sender(lab: Lab, tally: report.Tally) -> None:
         said = lab.world.sender.doctor(lab.admin)
         tally.check("'pin-admin doctor' finds nothing wrong with the MTA", not said,
                     "\n".join(said))
+    if lab.family == "exim" and whole:
+        counts = exim_counts(lab)
+        tally.check("status counts what Exim asked", all(counts.values()), str(counts))
     alive = lab.service.process.poll() is None
     tally.check("posternd still runs, and ends cleanly when told to",
                 alive and lab.service.stop() == 0,
@@ -339,6 +364,12 @@ def check_sender(lab: Lab, tally: report.Tally) -> None:
             if file.is_file() and _is_record(file)
             for words in accounts.spoken() if words in file.read_bytes()]
     tally.check("no log and no store has a relay's secret", not told, "\n".join(told[:5]))
+
+
+def exim_counts(lab: Lab) -> dict:
+    doors = json.loads(lab.service.ask("status").removeprefix("ok "))["doors"]
+    door = next(d for d in doors if d["name"] == "exim")
+    return {name: door[name] for name in ("questions", "passed", "deferred")}
 
 
 def _is_record(file: Path) -> bool:

@@ -16,9 +16,9 @@ IMPOSTOR, MAY, OTHER, STRANGE, STRIP = ("row29.test", "row29-may.test", "row29-o
                                         "row29-strange.test", "row29-strip.test")
 SENDER = "sender@sender.test"
 # What only an attack that succeeds has found.
-TOLD, COPIED, ENDED, TAKEN = ("the host was told", "a host has the message",
-                              "delivered or bounced", "was taken")
-SPRUNG = (TOLD, COPIED, ENDED, TAKEN)
+TOLD, COPIED, ENDED, TAKEN, WAIT = ("the host was told", "a host has the message",
+                                    "delivered or bounced", "was taken", "others wait")
+SPRUNG = (TOLD, COPIED, ENDED, TAKEN, WAIT)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 from .. import logs
 from ..judge import Outcome
@@ -21,6 +22,8 @@ class Adapter:
     taken = r""                    # its reply to a message, and the queue id in it
     copies_for_two = 1             # of a message for two addresses of one domain
     holds_host = 0                 # seconds, after a refusal for another destination
+    one_by_one = False             # it knows one socket: what is done there takes turns
+    keeps_connections = True       # a connection carries several messages
     patience = 0                   # seconds that its attempts may take beyond others'
     logs_in = True                 # row 28: whether its connections can
 
@@ -35,6 +38,10 @@ class Adapter:
     def service_settings(self) -> dict:
         """What the service's configuration needs for this mail server."""
         return {}
+
+    def door_of(self, directory: Path) -> Path:
+        """Where it looks for the service, in a play that has that directory."""
+        return directory / "door"
 
     def use(self, service) -> None:
         """The service that the mail goes through; before start()."""
