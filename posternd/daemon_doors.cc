@@ -136,7 +136,8 @@ Result<std::optional<Door>> Daemon::OpenSendmailDoor(
   auto door = OpenMtaDoor(settings, "sendmail", "postern-milter", inherited);
   if (!door || !*door) return door;
   (*door)->workers = settings.sendmail_questions;
-  (*door)->queue = settings.sendmail_questions * 4;
+  // A quarter of it is one destination's, to which many may write at once.
+  (*door)->queue = settings.sendmail_questions * 16;
   (*door)->max_reading = std::max<std::size_t>(64, settings.sendmail_questions);
   (*door)->owner = [](const Request& request) {
     const std::string* domain = request.Find("domain");

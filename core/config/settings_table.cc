@@ -129,8 +129,9 @@ constexpr std::array kRows{
         [](S& s, Values v) { return SetDoorUsers(s, "sendmail-map", v); }},
     SettingRow{{"sendmail-questions", "32", "NUMBER",
                 "Questions at each of these two for which a server has to be "
-                "looked at, at a time; more of them wait. What is known is "
-                "answered at once."},
+                "looked at, at a time; more of them wait. One destination has "
+                "a quarter of them at most. What is known is answered at "
+                "once."},
                SetCountOf<&S::sendmail_questions>},
     SettingRow{{"door-query", "query", "NAME",
                 "The socket of explain, probe and check."},
