@@ -84,12 +84,13 @@ class Lab:
             "{partner}", str(self.world.pki.partner_file))
 
     def _write_policy(self) -> None:
+        played = [s for s in self.world.scenarios if self.in_play(s)]
         lines = [self.world.sender.policy_line(s, self.fill(line, s))
-                 for s in self.world.scenarios for line in s.policy]
+                 for s in played for line in s.policy]
         file = self.home / "policy.txt"
         file.write_text("\n".join(lines) + "\n* may\n", encoding="utf-8")
         self.admin.must("policy", "apply", str(file), "--yes")
-        for scenario in self.world.scenarios:
+        for scenario in played:
             for pin in scenario.pins:
                 pins.add(self, scenario, pin)
 
@@ -108,6 +109,8 @@ class Lab:
             self.done[scenario.id].set()
 
     selected = staticmethod(lambda _id: True)
+    # Whose lines the store gets: doctor asks the MTA about each of them.
+    in_play = staticmethod(lambda _scenario: True)
 
     def _run(self, scenario) -> tuple[list[str], str]:
         receivers = self.world.receivers_of(scenario)
@@ -266,6 +269,8 @@ def main(chosen: argparse.Namespace) -> int:
                and not any(i in (x.id, str(x.row)) for x in wanted + broken + plays + traps)]
     if unknown:
         sys.exit(f"no such scenario: {', '.join(unknown)}")
+    if not (broken or plays or traps or mixed or endings):
+        lab.in_play = lambda scenario: scenario.id in ids
     faults.prepare(lab, broken)
     reuse.prepare(lab, plays)
     if endings and kills.available():

@@ -3,6 +3,7 @@
 import re
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 from . import logs
@@ -64,6 +65,7 @@ class Sendmail:
         self.config = directory / "sendmail.cf"
         self.log = logs.LineLog(syslog)
         self.process = None
+        self._ended: dict[str, float] = {}
         (directory / "statistics").touch(mode=0o600)
         (directory / "aliases").write_text("", encoding="ascii")
 
@@ -125,12 +127,21 @@ class Sendmail:
         """One for each process that tried, once it has ended: it says something of each
         host that it went to."""
         found = []
+        # Before its lines are read: the last one comes just before the end.
+        over = {pid for pid in self._by_process(queue_id) if self._has_ended(pid)}
         for pid, said in self._by_process(queue_id).items():
             ends = [_END.search(line) for line in said if f": {queue_id}: to=" in line]
             ends = [end for end in ends if end and end["stat"] != "queued"]
-            if ends and _is_over(pid):
+            if ends and pid in over:
                 found.append(_outcome(ends[-1], "\n".join(said)))
         return found
+
+    def _has_ended(self, pid: str) -> bool:
+        """For a moment already, in which its last line has come through syslog."""
+        if not _is_over(pid):
+            return False
+        first = self._ended.setdefault(pid, time.monotonic())
+        return time.monotonic() - first > 0.2
 
     def _by_process(self, queue_id: str) -> dict[str, list[str]]:
         lines = self.log.lines()
