@@ -19,20 +19,22 @@ from . import packages
 # Changing this makes every cache start afresh.
 LAYOUT = "1"
 RELEASE = "bookworm"
-# The MTA, also where only postern itself is looked at: the lab sends by it.
-ALWAYS = {"postfix"}
+# By mail server, of which that Debian can have one: the root's name in the cache, and
+# the package, also where only postern itself is looked at: the lab sends by it.
+ROOTS = {"postfix": ("clean", "postfix"), "exim": ("exim-clean", "exim4-daemon-heavy")}
+OTHERS = ("postfix", "exim", "sendmail")
 
 
 class CleanRootError(RuntimeError):
     """The root could not be made, or a command in it failed."""
 
 
-def debs(directory: Path) -> list[Path]:
-    """Our packages in that directory, in an order in which they can be installed."""
-    # Exim or Sendmail and the Postfix of that Debian can't both be installed.
+def debs(directory: Path, mta: str = "postfix") -> list[Path]:
+    """Our packages for that mail server in that directory, in an order in which they can
+    be installed."""
+    others = tuple(f"postern-{other}_" for other in OTHERS if other != mta)
     found = sorted((p for p in directory.glob("postern*.deb")
-                    if "-dbgsym_" not in p.name
-                    and not p.name.startswith(("postern-exim_", "postern-sendmail_"))),
+                    if "-dbgsym_" not in p.name and not p.name.startswith(others)),
                    key=lambda p: p.name.split("_")[0])
     if not found:
         raise CleanRootError(f"{directory}: no packages; scripts/package makes them")
@@ -49,17 +51,18 @@ def dependencies(files: list[Path]) -> set[str]:
     return {name for name in names if name} - {file.name.split("_")[0] for file in files}
 
 
-def prepare(directory: Path, say=print) -> Path:
+def prepare(directory: Path, say=print, mta: str = "postfix") -> Path:
     """The cached root for those packages; needs root, and the archive the first time."""
-    wanted = sorted(dependencies(debs(directory)) | ALWAYS)
+    name, program = ROOTS[mta]
+    wanted = sorted(dependencies(debs(directory, mta)) | {program})
     mark = hashlib.sha256(" ".join([LAYOUT, RELEASE, *wanted]).encode()).hexdigest()[:12]
     cache = packages.cache_dir()
     cache.mkdir(parents=True, exist_ok=True)
-    root = cache / f"clean-{mark}"
+    root = cache / f"{name}-{mark}"
     with open(cache / "clean.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not root.exists():
-            for old in cache.glob("clean-*"):
+            for old in cache.glob(f"{name}-*"):
                 shutil.rmtree(old)
             say(f"making a clean {RELEASE} of {len(wanted)} packages and what they need")
             _bootstrap(root, wanted)
@@ -115,8 +118,12 @@ class CleanRoot:
         return ["chroot", *who, str(self.path), *map(str, words)]
 
     def run(self, *words, **more) -> subprocess.CompletedProcess:
+        return self.run_line(self.command(*words), **more)
+
+    def run_line(self, line: list[str], **more) -> subprocess.CompletedProcess:
+        """One of command()'s."""
         return subprocess.run(
-            self.command(*words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, check=False, timeout=300, env={
                 "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8",
                 "DEBIAN_FRONTEND": "noninteractive"}, **more)

@@ -16,6 +16,7 @@ from .units import Unit
 
 TOP = Path(__file__).resolve().parents[3]
 OLDER = "0.0.9"
+SOCKETS = ("postern.socket", "postern-lmtp.socket", "postern-postfix-map.socket")
 DIGEST = "00" * 32
 STORE = "/var/lib/postern/private/author.db"
 KEPT = "/var/backups/postern-author.db"
@@ -47,19 +48,22 @@ def parse(arguments: list[str]) -> argparse.Namespace:
                                       description="Tries the packages in a clean Debian.")
     options.add_argument("--packages", default=TOP / "build/packages", type=Path,
                          help="where scripts/package put them (default: %(default)s)")
+    options.add_argument("--mta", default="postfix", choices=list(clean_root.ROOTS),
+                         help="the mail server beside which they are installed (default: "
+                         "%(default)s)")
     options.add_argument("--quiet", action="store_true", help="show failures only")
     return options.parse_args(arguments)
 
 
 def prepare(options: argparse.Namespace) -> Path:
-    return clean_root.prepare(options.packages, report.note)
+    return clean_root.prepare(options.packages, report.note, options.mta)
 
 
 class Trial:
     """The root, the packages, and the tally of what held."""
 
     def __init__(self, options: argparse.Namespace):
-        self.debs = clean_root.debs(options.packages)
+        self.debs = clean_root.debs(options.packages, options.mta)
         self.root = clean_root.CleanRoot(space.prepared(), space.HOME)
         self.tally = report.Tally(options.quiet)
         self.syslog = Syslog(space.HOME / "syslog")
@@ -85,8 +89,8 @@ class Trial:
             _run("dpkg-deb", "-b", str(tree), str(made[-1]))
         return made
 
-    def start(self) -> None:
-        self.unit = Unit(self.root)
+    def start(self, sockets) -> None:
+        self.unit = Unit(self.root, sockets)
         self.unit.listen()
         before = self.unit.before()
         self.check("the policy is published before the start", before.returncode == 0,
@@ -110,7 +114,7 @@ def first_installation(trial: Trial) -> None:
     trial.check("nothing is asked or complained of", "rror" not in said, said)
     lines = root.must("pin-admin", "policy", "list", "--lines")
     trial.check("the first store has the one line '* may'", lines.strip() == "* may", lines)
-    trial.start()
+    trial.start(SOCKETS)
     for path, right in RIGHTS.items():
         done = root.run("stat", "-c", "%A %U:%G", path)
         trial.check(f"{path} is {right}", done.stdout.strip() == right, done.stdout)
@@ -271,10 +275,17 @@ def purge(trial: Trial) -> None:
     kept.unlink()
 
 
+def steps(mta: str) -> tuple:
+    if mta == "exim":
+        from . import exim_package_test  # pylint: disable=C0415
+        return exim_package_test.STEPS
+    return first_installation, hardening, short_name, upgrade, newer_store, removal, purge
+
+
 def main(options: argparse.Namespace) -> int:
     begun = time.monotonic()
     trial = Trial(options)
-    for step in (first_installation, hardening, short_name, upgrade, newer_store, removal, purge):
+    for step in steps(options.mta):
         report.note(step.__name__.replace("_", " "))
         try:
             step(trial)

@@ -33,11 +33,9 @@ def read(file: Path) -> dict[str, list[str]]:
 class Unit:
     """postern.service and its sockets in a root."""
 
-    def __init__(self, root, directory: str = "lib/systemd/system"):
+    def __init__(self, root, sockets, directory: str = "lib/systemd/system"):
         self.root = root
-        self.sockets = [read(root.path / directory / name)
-                        for name in ("postern.socket", "postern-lmtp.socket",
-                                     "postern-postfix-map.socket")]
+        self.sockets = [read(root.path / directory / name) for name in sockets]
         self.service_unit = read(root.path / directory / "postern.service")
         self.listeners, self.process = [], None
 
