@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "pin-admin/doctor/asked_routes.h"
+#include "pin-admin/doctor/mta_inspection.h"
+#include "pin-admin/read_file.h"
 
 namespace postern {
 namespace {
@@ -60,6 +62,30 @@ bool IsHostGate(const std::string& expansion) {
 }
 bool IsEvent(const std::string& expansion) {
   return Has(expansion, "}{event}{") || Has(expansion, "{certificate ");
+}
+
+// Every file that the expansion looks credentials up in, or else fails, as
+// Debian's authenticators do, is there and empty: as long as it is, they skip
+// themselves.
+bool KnowsNobody(std::string_view expansion) {
+  constexpr std::string_view kLookup = "search{/";
+  constexpr std::string_view kOrFail = "}{$value}fail}";
+  bool any = false;
+  for (std::size_t at = expansion.find(kLookup); at != std::string_view::npos;
+       at = expansion.find(kLookup)) {
+    expansion.remove_prefix(at + kLookup.size() - 1);
+    const std::string path(expansion.substr(0, expansion.find('}')));
+    const auto text = ReadInputFile(path);
+    if (!text || !expansion.substr(path.size()).starts_with(kOrFail)) {
+      return false;
+    }
+    for (const std::string& line : Lines(*text)) {
+      const std::size_t first = line.find_first_not_of(" \t");
+      if (first != std::string::npos && line[first] != '#') return false;
+    }
+    any = true;
+  }
+  return any;
 }
 
 class EximInspection final : public MtaInspection {
@@ -252,7 +278,8 @@ class EximInspection final : public MtaInspection {
     for (const std::string& line : Lines(*printed)) {
       const std::size_t equals = line.find(" = ");
       if (!line.starts_with("client_") || equals == std::string::npos ||
-          equals + 3 >= line.size() || line.starts_with("client_condition")) {
+          equals + 3 >= line.size() || line.starts_with("client_condition") ||
+          KnowsNobody(line)) {
         continue;
       }
       Add(Weight::kNo, "exim-client-auth", line.substr(0, equals),

@@ -4,9 +4,12 @@
 // Exim that can't be asked is never good. The answers are a real 4.96's.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <fstream>
 #include <functional>
 #include <map>
+#include <string>
 
 #include "pin-admin/doctor/mta_inspection.h"
 #include "tests/pin-admin/watching.h"
@@ -118,6 +121,26 @@ TEST_F(EximInspectionTest, TheBuildHasToBeAbleTo) {
   EXPECT_THAT(Faults(), ElementsAre("exim-no-events"));
   exim_.answers["-bV"] = "Support for: Expand_dlfunc OpenSSL Event\n";
   EXPECT_THAT(Faults(), ElementsAre("exim-openssl-priority"));
+}
+
+TEST_F(EximInspectionTest, DebiansAuthenticatorsWithoutALineSendNothing) {
+  const std::string file =
+      testing::TempDir() + "passwd.client." + std::to_string(getpid());
+  exim_.answers["-bP authenticators"] =
+      "client_name = ${extract{1}{:}{${lookup{$host}nwildlsearch{" + file +
+      "}{$value}fail}}}\n";
+  std::ofstream(file) << "# host:login:password\n\n  # nobody\n";
+  EXPECT_THAT(Faults(), IsEmpty());
+  std::ofstream(file, std::ios::app) << "*.example:me:secret\n";
+  EXPECT_THAT(Faults(), ElementsAre("exim-client-auth"));
+  unlink(file.c_str());
+  EXPECT_THAT(Faults(), ElementsAre("exim-client-auth"));
+  std::ofstream(file) << "# nobody\n";
+  exim_.answers["-bP authenticators"] =
+      "client_send = ${lookup{$host}lsearch{" + file +
+      "}{$value}{^me^secret}}\n";
+  EXPECT_THAT(Faults(), ElementsAre("exim-client-auth"));
+  unlink(file.c_str());
 }
 
 TEST_F(EximInspectionTest, CredentialsAndRetryRulesAreLookedAt) {

@@ -1,13 +1,20 @@
-"""One message after another, by two Exims in turn: the plain one, and one with Postern.
+"""One message after another, by Exims in turn: plain ones, and one with Postern.
 
-Both ask for TLS, both make a connection for each message, both go to the same
-receiver, from the same queue runner. What is not the same: the plain one believes any
-certificate; the other has the pinned key judged.
+All ask for TLS, make a connection for each message and go to the same receiver. What is
+not the same: the plain ones believe any certificate, one after trying to verify it with
+all authorities of the system, as Exim does by itself, one without; the other has the
+pinned key judged.
+
+From a queue runner, one process tries all messages; "at once", each has a process of its
+own, as mail has that is delivered when it comes.
 """
 
 import argparse
 import resource
+import shutil
+import signal
 import statistics
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +28,7 @@ from .measure import BenchError, Tail, table
 from .setting import HOST, Setting
 
 TOP = Path(__file__).resolve().parents[3]
-WAYS = {"plain": "Exim", "bench": "Exim with Postern"}
+WAYS = {"plain": "Exim", "lean": "Exim, no authorities", "bench": "Exim with Postern"}
 PLAIN = {
     "macros": "",
     "routers": "out:\n  driver = dnslookup\n  domains = ! +local_domains\n"
@@ -38,6 +45,34 @@ class Run:
     milliseconds: float   # a message, from one to the next
     exim: float           # CPU milliseconds a message
     posternd: float
+    # Millions of instructions a message, user's and kernel's; with --instructions.
+    exim_instructions: float = 0
+    posternd_instructions: float = 0
+
+
+class Count:
+    """perf(1) counts the instructions of a command with all its children, or of a process."""
+
+    def __init__(self, file: Path, *target: str):
+        file.unlink(missing_ok=True)
+        self.file = file
+        self.line = ["perf", "stat", "-x,", "-o", str(file), "-e", "instructions:u,instructions:k",
+                     *target]
+
+    def watch(self) -> None:
+        self.process = subprocess.Popen(self.line)  # pylint: disable=R1732,W0201
+        time.sleep(0.3)  # it says nothing of having attached
+
+    def end(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(10)
+
+    def millions(self) -> float:
+        counts = [line.split(",")[0] for line in self.file.read_text(encoding="ascii").splitlines()
+                  if ",instructions:" in line]
+        if len(counts) != 2 or not all(c.isdigit() for c in counts):
+            raise BenchError(f"perf counts no instructions here: {counts}")
+        return sum(map(int, counts)) / 1e6
 
 
 class EximSetting(Setting):
@@ -54,6 +89,8 @@ class EximSetting(Setting):
         self.exims = {name: Exim(self.home / "exim", name, 2530 + i)
                       for i, name in enumerate(WAYS)}
         self.exims["plain"].configure(PLAIN)
+        self.exims["lean"].configure(PLAIN | {
+            "transports": PLAIN["transports"] + "  tls_verify_certificates =\n"})
         self.exims["bench"].configure(
             advice(self.programs, self.home / "exim", self.home / "bin" / "postern-exim.so"))
 
@@ -67,17 +104,32 @@ def _own_cpu(pid: int) -> float:
     return process.own
 
 
-def run(setting: EximSetting, way: str, count: int) -> Run:
+def run(setting: EximSetting, way: str, count: int, instructions: bool = False,
+        at_once: bool = False) -> Run:
     exim = setting.exims[way]
-    body = "Subject: x\n\n" + "Two thousand octets of mail, in lines of this.\n" * 40
-    for number in range(count):
-        exim.command_with(body, "-odq", "-oi", "-f", "sender@sender.test",
-                          f"m{number}@postern.bench.test")
+    body = b"Subject: x\n\n" + b"Two thousand octets of mail, in lines of this.\n" * 40
+
+    def hand_over(when: str) -> None:
+        for number in range(count):
+            exim.command_with(body, when, "-oi", "-f", "sender@sender.test",
+                              f"m{number}@postern.bench.test")
+
+    if not at_once:
+        hand_over("-odq")
     receiver, log = Tail(setting.receiver.log.path), Tail(exim.log.path)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ours = Count(setting.home / "count-posternd", "-p", str(setting.service.process.pid))
+    theirs = Count(setting.home / "count-exim", "--")
+    if instructions:
+        ours.watch()
     service, begun = _own_cpu(setting.service.process.pid), time.monotonic()
-    exim.command("-qff")
+    if at_once:
+        hand_over("-odf")
+    else:
+        exim.command("-qff", under=theirs.line if instructions else [])
     took = time.monotonic() - begun
+    if instructions:
+        ours.end()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     sent = log.count(b" => ", b"postern.bench.test", b" X=TLS1.3")
     if sent != count:
@@ -86,7 +138,9 @@ def run(setting: EximSetting, way: str, count: int) -> Run:
                f"the receiver saw {count} messages by {way}")
     spent = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
     return Run(1000 * took / count, 1000 * spent / count,
-               1000 * (_own_cpu(setting.service.process.pid) - service) / count)
+               1000 * (_own_cpu(setting.service.process.pid) - service) / count,
+               theirs.millions() / count if instructions else 0,
+               ours.millions() / count if instructions else 0)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -98,7 +152,16 @@ def parse(arguments: list[str]) -> argparse.Namespace:
                          help="of each in each round (default: %(default)s)")
     options.add_argument("--rounds", type=int, default=5, metavar="N",
                          help="default: %(default)s")
-    return options.parse_args(arguments)
+    options.add_argument("--instructions", action="store_true",
+                         help="count instructions as well, by perf(1); it costs a little time")
+    options.add_argument("--at-once", action="store_true",
+                         help="each message by a process of its own, not by a queue runner; "
+                         "handing it over counts")
+    chosen = options.parse_args(arguments)
+    if chosen.instructions and (chosen.at_once or shutil.which("perf") is None):
+        # Exim starts itself anew then, with other rights, which perf does not follow.
+        options.error("--instructions needs perf(1), and a queue runner")
+    return chosen
 
 
 def main(chosen: argparse.Namespace) -> int:
@@ -110,8 +173,11 @@ def main(chosen: argparse.Namespace) -> int:
             run(setting, way, 10)
         for number in range(chosen.rounds):
             for way in list(WAYS)[::1 if number % 2 == 0 else -1]:
-                runs[way].append(run(setting, way, chosen.messages))
+                runs[way].append(run(setting, way, chosen.messages, chosen.instructions,
+                                     chosen.at_once))
         show(runs)
+        if chosen.instructions:
+            show_instructions(runs)
     except (BenchError, OSError, logs.Timeout) as problem:
         print("\n".join([f"tests/bench/exim: {problem}"] + setting.trouble()))
         return 1
@@ -120,10 +186,20 @@ def main(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def show(runs: dict[str, list[Run]]) -> None:
-    def median(values) -> float:
-        return statistics.median(list(values))
+def median(values) -> float:
+    return statistics.median(list(values))
 
+
+def show_instructions(runs: dict[str, list[Run]]) -> None:
+    print("\nMillions of instructions a message, the kernel's among them.\n")
+    table(["", "Exim", "posternd", "sum"],
+          [[WAYS[way], f"{median(r.exim_instructions for r in done):.1f}",
+            f"{median(r.posternd_instructions for r in done):.1f}",
+            f"{median(r.exim_instructions + r.posternd_instructions for r in done):.1f}"]
+           for way, done in runs.items()])
+
+
+def show(runs: dict[str, list[Run]]) -> None:
     print("Medians of the rounds; the ratio is the median of each round's ratio.\n")
     table(["", "ms a message", "ratio", "CPU ms: Exim", "posternd", "sum", "ratio of CPU"],
           [[WAYS[way], f"{median(r.milliseconds for r in done):.2f}",

@@ -22,6 +22,7 @@ RELEASE = "bookworm"
 # By mail server, of which that Debian can have one: the root's name in the cache, and
 # the package, also where only postern itself is looked at: the lab sends by it.
 ROOTS = {"postfix": ("clean", "postfix"),
+         "exim": ("exim-clean", "exim4-daemon-heavy"),
          "sendmail": ("sendmail-clean", "sendmail")}
 OTHERS = ("postfix", "exim", "sendmail")
 
@@ -119,8 +120,12 @@ class CleanRoot:
         return ["chroot", *who, str(self.path), *map(str, words)]
 
     def run(self, *words, **more) -> subprocess.CompletedProcess:
+        return self.run_line(self.command(*words), **more)
+
+    def run_line(self, line: list[str], **more) -> subprocess.CompletedProcess:
+        """One of command()'s."""
         return subprocess.run(
-            self.command(*words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, check=False, timeout=300, env={
                 "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8",
                 "DEBIAN_FRONTEND": "noninteractive"}, **more)

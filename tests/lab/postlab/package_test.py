@@ -279,6 +279,9 @@ def steps(mta: str) -> tuple:
     if mta == "sendmail":
         from . import sendmail_package_test  # pylint: disable=C0415
         return sendmail_package_test.STEPS
+    if mta == "exim":
+        from . import exim_package_test  # pylint: disable=C0415
+        return exim_package_test.STEPS
     return first_installation, hardening, short_name, upgrade, newer_store, removal, purge
 
 

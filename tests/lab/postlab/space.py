@@ -32,7 +32,7 @@ USERS = {  # name: (uid, gid)
     "Debian-exim": (5007, 5007),
 }
 GROUPS = {"postdrop": 5002}
-EXIM_CONFIGS = ("exim", "light", "openssl", "trap", "bench", "plain")
+EXIM_CONFIGS = ("exim", "light", "openssl", "trap", "bench", "plain", "lean")
 
 
 def enter(prepare=None) -> None:
