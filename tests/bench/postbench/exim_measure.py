@@ -10,7 +10,6 @@ import resource
 import statistics
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from postlab import logs
 from postlab.adapters.exim import advice, point_at
@@ -18,9 +17,9 @@ from postlab.exim import Exim
 
 from . import cpu
 from .measure import BenchError, Tail, table
+from .options import parser
 from .setting import HOST, Setting
 
-TOP = Path(__file__).resolve().parents[3]
 WAYS = {"plain": "Exim", "bench": "Exim with Postern"}
 PLAIN = {
     "macros": "",
@@ -90,15 +89,9 @@ def run(setting: EximSetting, way: str, count: int) -> Run:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    options = argparse.ArgumentParser(
-        prog="tests/bench/exim", description="Plain Exim beside Exim with Postern, in turn.")
-    options.add_argument("--bin-dir", default=str(TOP / "build/release"), type=Path,
-                         help="the build with Postern's programs (default: %(default)s)")
-    options.add_argument("--messages", type=int, default=60, metavar="N",
-                         help="of each in each round (default: %(default)s)")
-    options.add_argument("--rounds", type=int, default=5, metavar="N",
-                         help="default: %(default)s")
-    return options.parse_args(arguments)
+    return parser("exim", "Plain Exim beside Exim with Postern, in turn.",
+                  messages=(60, "of each in each round"), rounds=(5, "rounds")
+                  ).parse_args(arguments)
 
 
 def main(chosen: argparse.Namespace) -> int:
