@@ -56,9 +56,6 @@ class Daemon {
   static void BlockSignals();
 
  private:
-  class MapHandler;
-  static constexpr const char* kSendmailMap = "sendmail-map";
-
   // Those of the line protocol and of LMTP; the maps go to maps_.
   Result<std::vector<Door>> OpenDoors(const Settings& settings);
   Result<Door> OpenDoor(const Settings& settings, const std::string& name,
@@ -72,10 +69,9 @@ class Daemon {
                          std::vector<InheritedSocket>& inherited);
   Result<std::optional<Door>> OpenEximDoor(
       const Settings& settings, std::vector<InheritedSocket>& inherited);
-  Result<std::optional<Door>> OpenSendmailDoor(
-      const Settings& settings, std::vector<InheritedSocket>& inherited);
-  std::optional<SocketMapDoor> OpenSendmailMap(
-      const Settings& settings, std::vector<InheritedSocket>& inherited);
+  // The milter's and the rulesets'.
+  void OpenSendmailMaps(const Settings& settings,
+                        std::vector<InheritedSocket>& inherited);
   // Nothing where there is no Postfix to serve.
   Result<std::optional<Door>> OpenLmtpDoor(
       const Settings& settings, std::vector<InheritedSocket>& inherited);

@@ -1,10 +1,11 @@
 // Daemon's doors: which there are, and how each is opened.
 #include <algorithm>
 #include <filesystem>
+#include <tuple>
 #include <utility>
 
-#include "core/names/next_hop.h"
 #include "posternd/daemon.h"
+#include "posternd/engine_map.h"
 
 namespace postern {
 namespace {
@@ -36,11 +37,7 @@ Result<std::vector<Door>> Daemon::OpenDoors(const Settings& settings) {
   Result<std::optional<Door>> exim = OpenEximDoor(settings, *inherited);
   if (!exim) return exim.error();
 
-  Result<std::optional<Door>> sendmail = OpenSendmailDoor(settings, *inherited);
-  if (!sendmail) return sendmail.error();
-  if (auto map = OpenSendmailMap(settings, *inherited)) {
-    maps_.Add(*std::move(map));
-  }
+  OpenSendmailMaps(settings, *inherited);
 
   Result<Door> query = OpenDoor(settings, "query", *inherited);
   if (!query) return query.error();
@@ -63,7 +60,6 @@ Result<std::vector<Door>> Daemon::OpenDoors(const Settings& settings) {
   doors.push_back(*std::move(pipe));
   if (*lmtp) doors.push_back(**std::move(lmtp));
   if (*exim) doors.push_back(**std::move(exim));
-  if (*sendmail) doors.push_back(**std::move(sendmail));
   doors.push_back(*std::move(query));
   return doors;
 }
@@ -131,55 +127,27 @@ Result<std::optional<Door>> Daemon::OpenEximDoor(
   return door;
 }
 
-Result<std::optional<Door>> Daemon::OpenSendmailDoor(
-    const Settings& settings, std::vector<InheritedSocket>& inherited) {
-  auto door = OpenMtaDoor(settings, "sendmail", "postern-milter", inherited);
-  if (!door || !*door) return door;
-  (*door)->workers = settings.sendmail_questions;
-  // A quarter of it is one destination's, to which many may write at once.
-  (*door)->queue = settings.sendmail_questions * 16;
-  (*door)->max_reading = std::max<std::size_t>(64, settings.sendmail_questions);
-  (*door)->owner = [](const Request& request) {
-    const std::string* domain = request.Find("domain");
-    const auto host = ParseRecipientDomain(domain == nullptr ? "" : *domain);
-    return host ? ToString(*host) : std::string();
-  };
-  (*door)->handler = [this](Call& call) {
-    return engine()->AnswerMilter(call);
-  };
-  return door;
-}
-
-// The map's handler: the engine of the moment.
-class Daemon::MapHandler final : public SocketMapHandler {
- public:
-  explicit MapHandler(const Daemon& daemon) : daemon_(daemon) {}
-  std::optional<SocketMapReply> Known(const SocketMapQuery& query) override {
-    return daemon_.engine()->sendmail_map().Known(query);
+void Daemon::OpenSendmailMaps(const Settings& settings,
+                              std::vector<InheritedSocket>& inherited) {
+  const auto now = [this] { return engine(); };
+  const std::tuple<const char*, const char*, std::shared_ptr<SocketMapHandler>>
+      maps[] = {{"sendmail", "postern-milter",
+                 std::make_shared<EngineMap<&Engine::milter>>(now)},
+                {"sendmail-map", "Sendmail",
+                 std::make_shared<EngineMap<&Engine::sendmail_map>>(now)}};
+  for (const auto& [name, mta, handler] : maps) {
+    auto door = OpenMtaDoor(settings, name, mta, inherited);
+    if (!door || !*door) continue;
+    SocketMapDoor map;
+    map.name = name;
+    map.listeners.push_back({std::move((*door)->listener), (*door)->path,
+                             std::move((*door)->uids)});
+    map.handler = handler;
+    map.workers = settings.sendmail_questions;
+    // A quarter of it is one destination's, to which many may write at once.
+    map.queue = map.workers * 16;
+    maps_.Add(std::move(map));
   }
-  SocketMapReply Find(const SocketMapQuery& query, Deadline deadline,
-                      int stop_fd) override {
-    return daemon_.engine()->sendmail_map().Find(query, deadline, stop_fd);
-  }
-  std::string OwnerOf(const SocketMapQuery& query) override {
-    return SendmailMap::OwnerOf(query);
-  }
-
- private:
-  const Daemon& daemon_;
-};
-
-std::optional<SocketMapDoor> Daemon::OpenSendmailMap(
-    const Settings& settings, std::vector<InheritedSocket>& inherited) {
-  auto door = OpenMtaDoor(settings, kSendmailMap, "Sendmail", inherited);
-  if (!door || !*door) return std::nullopt;
-  SocketMapDoor map;
-  map.name = kSendmailMap;
-  map.listeners.push_back(
-      {std::move((*door)->listener), (*door)->path, std::move((*door)->uids)});
-  map.handler = std::make_shared<MapHandler>(*this);
-  map.workers = settings.sendmail_questions;
-  return map;
 }
 
 Result<Door> Daemon::OpenDoor(const Settings& settings, const std::string& name,

@@ -66,7 +66,7 @@ Engine::Engine(const Settings& settings, std::unique_ptr<AssembledGate> gate,
                             around.clock},
               ProberLimits(settings)),
       milter_({gate_->gate(), around.evidence, prober_, recent_plans_,
-               around.sink, around.clock}),
+               around.sink, around.clock, settings.snapshot}),
       sendmail_map_({gate_->gate(), around.evidence, prober_, recent_plans_},
                     around.sink, around.clock) {}
 

@@ -53,7 +53,7 @@ class Engine {
   }
   Reply Answer(const Call& call) const { return query_.Handle(call); }
   Reply AnswerExim(const Call& call) const { return exim_.Handle(call); }
-  Reply AnswerMilter(const Call& call) const { return milter_.Handle(call); }
+  MilterDoor& milter() const { return milter_; }
   SendmailMap& sendmail_map() const { return sendmail_map_; }
 
  private:

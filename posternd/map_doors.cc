@@ -3,30 +3,12 @@
 #include <exception>
 #include <utility>
 
-#include "posternd/engine.h"
+#include "posternd/engine_map.h"
 
 namespace postern {
 namespace {
 
 constexpr const char* kPostfixMap = "postfix-map";
-
-// Asks the engine of the moment.
-class PolicyMapHandler final : public SocketMapHandler {
- public:
-  explicit PolicyMapHandler(MapDoors::EngineNow engine)
-      : engine_(std::move(engine)) {}
-
-  std::optional<SocketMapReply> Known(const SocketMapQuery& query) override {
-    return engine_()->policy_map().Known(query);
-  }
-  SocketMapReply Find(const SocketMapQuery& query, Deadline deadline,
-                      int /*stop_fd*/) override {
-    return engine_()->policy_map().Find(query, deadline);
-  }
-
- private:
-  const MapDoors::EngineNow engine_;
-};
 
 std::string Place(const InetPlace& inet) {
   const std::string host = inet.address.is_v6() ? "[" + inet.address.str() + "]"
@@ -66,7 +48,7 @@ Status MapDoors::OpenPostfixMap(const Settings& settings,
   if (door.listeners.empty()) return {};
   door.workers = settings.postfix_map.lookups;
   door.queue = 16 * door.workers;
-  door.handler = std::make_shared<PolicyMapHandler>(engine_);
+  door.handler = std::make_shared<EngineMap<&Engine::policy_map>>(engine_);
   try {
     Add(std::move(door));
   } catch (const std::exception& error) {

@@ -52,14 +52,43 @@ struct MilterDoor::Survey {
   bool passable = false;  // a dry run goes on all the same
 };
 
-Reply MilterDoor::Answer(const Request& request, const Cancellation& stop) {
-  if (request.verb == "recipient") return Recipient(request, stop);
+std::optional<SocketMapReply> MilterDoor::Known(const SocketMapQuery& query) {
+  const Result<Request> request = FromQuery(query);
+  if (!request) return ToMapReply(ErrorReply(request.error()));
+  const std::optional<Reply> reply = Answer(*request, std::nullopt);
+  if (!reply) return std::nullopt;
+  return ToMapReply(*reply);
+}
+
+SocketMapReply MilterDoor::Find(const SocketMapQuery& query, Deadline deadline,
+                                int stop_fd) {
+  const Result<Request> request = FromQuery(query);
+  if (!request) return ToMapReply(ErrorReply(request.error()));
+  Cancellation stop;
+  stop.stop_fd = stop_fd;
+  const auto reply = Answer(*request, Patience{deadline.Within(kBudget), stop});
+  return ToMapReply(
+      reply ? *reply
+            : ErrorReply({Reason::kInternal, "nothing was found out"}));
+}
+
+std::string MilterDoor::OwnerOf(const SocketMapQuery& query) {
+  const Result<Request> request = FromQuery(query);
+  const std::string* name = request ? request->Find("domain") : nullptr;
+  const auto domain = ParseRecipientDomain(name == nullptr ? "" : *name);
+  return domain ? ToString(*domain) : std::string();
+}
+
+std::optional<Reply> MilterDoor::Answer(
+    const Request& request, const std::optional<Patience>& patience) {
+  if (request.verb == "recipient") return Recipient(request, patience);
   return ErrorReply(
       {Reason::kRequestInvalid,
        "unknown verb " + Quoted(request.verb) + "; there is recipient"});
 }
 
-Reply MilterDoor::Recipient(const Request& request, const Cancellation& stop) {
+std::optional<Reply> MilterDoor::Recipient(
+    const Request& request, const std::optional<Patience>& patience) {
   for (const auto& [key, value] : request.fields) {
     if (key != "domain" && key != "nexthop" && key != "queue-id") {
       return ErrorReply(
@@ -75,16 +104,37 @@ Reply MilterDoor::Recipient(const Request& request, const Cancellation& stop) {
   const std::string* id = request.Find("queue-id");
   const std::string queue_id = id == nullptr ? "" : *id;
 
-  const Deadline deadline = Deadline::After(kBudget);
-  RecentPlans::Made made = parts_.plans.Get(*domain, *hop, deadline);
-  if (const auto* verdict = std::get_if<Verdict>(&made)) {
-    return Planless(*domain, *hop, queue_id, *verdict);
+  // Before the policy is asked: were it replaced in between, the terms would
+  // name a file that nobody finds any more.
+  PublishedFile policy = PublishedFile::Now(parts_.policy_file);
+  std::shared_ptr<const Plan> plan = parts_.plans.Known(*domain, *hop);
+  if (!plan) {
+    if (!patience) return std::nullopt;
+    RecentPlans::Made made =
+        parts_.plans.Get(*domain, *hop, patience->deadline);
+    if (const auto* verdict = std::get_if<Verdict>(&made)) {
+      return Planless(*domain, *hop, queue_id, *verdict);
+    }
+    plan = std::get<std::shared_ptr<const Plan>>(std::move(made));
   }
-  const Plan& plan = *std::get<std::shared_ptr<const Plan>>(made);
-  if (!HasToBeAsked(plan) || Remembered(plan, deadline)) return {"pass", ""};
+  if (!HasToBeAsked(*plan)) return PassOn(*plan, std::move(policy));
+  if (Remembered(*plan, patience)) return Reply{"pass", ""};
+  if (!patience) return std::nullopt;
   Survey survey;
-  if (Look(plan, queue_id, stop, deadline, survey)) return {"pass", ""};
-  return Refuse(plan, survey, deadline);
+  if (Look(*plan, queue_id, *patience, survey)) {
+    // Looking takes time, in which a policy may have changed.
+    if (parts_.gate.StillHolds(*plan)) return Reply{"pass", ""};
+    return ToReply(DeferFor(
+        {Reason::kPolicyChanged, plan->destination.policy.line.key.str()}));
+  }
+  return Refuse(*plan, survey, patience->deadline);
+}
+
+Reply MilterDoor::PassOn(const Plan& plan, PublishedFile policy) const {
+  const auto hold = std::chrono::floor<std::chrono::milliseconds>(std::min(
+      TimePoint::duration(kHold), plan.valid_until - parts_.clock.Now()));
+  if (policy.state.empty() || hold.count() <= 0) return {"pass", ""};
+  return PassUnder({std::move(policy), hold});
 }
 
 Reply MilterDoor::Planless(const HostName& domain, const NextHop& hop,
@@ -103,9 +153,11 @@ Reply MilterDoor::Planless(const HostName& domain, const NextHop& hop,
   return ToReply(verdict);
 }
 
-bool MilterDoor::Remembered(const Plan& plan, Deadline deadline) {
+bool MilterDoor::Remembered(const Plan& plan,
+                            const std::optional<Patience>& patience) {
+  const Deadline deadline = patience ? patience->deadline : Deadline::After({});
   for (const HostPlan& host : plan.hosts) {
-    if (host.refused) continue;
+    if (host.refused || (host.needs_ptr && !patience)) continue;
     for (const IpAddress& address : host.facts.ips) {
       auto seen =
           parts_.index.Last(host.facts.host, host.facts.port, address, kRecent);
@@ -133,8 +185,8 @@ void MilterDoor::Note(const Plan& plan, const HostPlan& host,
 }
 
 bool MilterDoor::Look(const Plan& plan, const std::string& queue_id,
-                      const Cancellation& stop, Deadline deadline,
-                      Survey& survey) {
+                      const Patience& patience, Survey& survey) {
+  const auto& [deadline, stop] = patience;
   survey.complete = !plan.incomplete && !plan.hosts.empty();
   for (const HostPlan& host : plan.hosts) {
     if (host.refused) {

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/outcome/verdict.h"
+#include "sendmail-milter/recipient_words.h"
 
 namespace postern {
 namespace {
@@ -60,8 +61,24 @@ std::string Harmless(std::string_view text) {
 
 std::span<const std::string_view> MailersLeftAlone() { return kLeftAlone; }
 
-RecipientQuestion QuestionOf(const RecipientMacros& macros,
-                             std::span<const std::string> left_alone) {
+std::string RecipientQuestion::Place() const {
+  std::string place;
+  place.reserve(domain.size() + 1 + next_hop.size());
+  place += domain;
+  place += '\n';  // which can't be asked
+  place += next_hop;
+  return place;
+}
+
+Request RecipientQuestion::ToRequest() const {
+  return {"recipient",
+          {{"domain", std::string(domain)},
+           {"nexthop", std::string(next_hop)},
+           {"queue-id", std::string(queue_id)}}};
+}
+
+std::optional<RecipientQuestion> QuestionOf(
+    const RecipientMacros& macros, std::span<const std::string> left_alone) {
   const auto is_left_alone = [&](const auto& mailers) {
     return std::find(mailers.begin(), mailers.end(), macros.mailer) !=
            mailers.end();
@@ -69,23 +86,16 @@ RecipientQuestion QuestionOf(const RecipientMacros& macros,
   // Without a host there is nowhere to send to.
   if (macros.mailer.empty() || macros.host.empty() ||
       is_left_alone(kLeftAlone) || is_left_alone(left_alone)) {
-    return LeftAlone{};
+    return std::nullopt;
   }
   const std::string_view host = FirstOf(macros.host);
-  std::string_view domain = DomainOf(macros.address);
-  if (domain.empty()) domain = host;
-  Request request{"recipient",
-                  {{"domain", std::string(domain)},
-                   {"nexthop", std::string(host)},
-                   {"queue-id", std::string(macros.queue_id)}}};
-  // An MTA that lets such octets through to here is told so at once.
-  const Result<std::string> sendable = FormatRequest(request);
-  if (!sendable) return sendable.error();
-  return request;
+  const std::string_view domain = DomainOf(macros.address);
+  return RecipientQuestion{domain.empty() ? host : domain, host,
+                           macros.queue_id};
 }
 
 SmtpAnswer AnswerOf(const Reply& reply) {
-  if (reply.word == "pass" && reply.rest.empty()) return {};
+  if (IsPass(reply)) return {};
   const bool bounced = reply.word == "bounced";
   const std::optional<StatusText> said =
       ParseStatusText(reply.rest, bounced ? "5" : "4");

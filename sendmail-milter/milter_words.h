@@ -4,10 +4,10 @@
 // macros about a recipient, and the reply that it gives the client. Pure.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 
 #include "core/outcome/result.h"
 #include "core/service/line_protocol.h"
@@ -25,12 +25,20 @@ struct RecipientMacros {
 // Mailers that send nothing over SMTP to another host.
 std::span<const std::string_view> MailersLeftAlone();
 
-struct LeftAlone {};  // it is nobody else's mail, or the MTA routes nothing yet
-// What posternd is asked, nobody, or why it can't be asked.
-using RecipientQuestion = std::variant<Request, LeftAlone, Error>;
+// What posternd is asked about a recipient. Refers to the macros.
+struct RecipientQuestion {
+  std::string_view domain, next_hop, queue_id;
+
+  // All that the answer depends on: everything but the message. Two that can be
+  // asked have the same one only if they are the same.
+  std::string Place() const;
+  Request ToRequest() const;
+};
+
+// Nothing: it is nobody else's mail, or the MTA routes nothing yet.
 // `left_alone`: more mailers than MailersLeftAlone().
-RecipientQuestion QuestionOf(const RecipientMacros& macros,
-                             std::span<const std::string> left_alone);
+std::optional<RecipientQuestion> QuestionOf(
+    const RecipientMacros& macros, std::span<const std::string> left_alone);
 
 // What the MTA tells its client. An empty code: nothing, the recipient goes on.
 struct SmtpAnswer {

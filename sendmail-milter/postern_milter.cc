@@ -1,49 +1,36 @@
 // sendmail-milter/postern_milter.cc
 //
 // postern-milter: a milter that has one question at RCPT, asked of posternd. It
-// resolves and decides nothing, and keeps nothing: libmilter moves one
-// connection between threads, and every recipient is a question by itself.
+// resolves and decides nothing, and keeps nothing of a connection: libmilter
+// moves one between threads, and every recipient is a question by itself.
 // Whatever goes wrong is a 451.
 #include <libmilter/mfapi.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <string>
 #include <vector>
 
-#include "core/clock/clock.h"
 #include "core/config/program_main.h"
-#include "core/service/client.h"
 #include "sendmail-milter/milter_words.h"
 #include "sendmail-milter/program_spec.h"
+#include "sendmail-milter/recipient_asker.h"
 
 namespace postern {
 namespace {
 
-// Above the door's own budget, below the MTA's (R:30s).
-constexpr std::chrono::seconds kBudget{25};
-
-// Set by Main() before libmilter starts its threads, and read only from then
-// on: a callback gets nothing but libmilter's context.
-struct Wanted {
-  std::string service_socket;
-  std::vector<std::string> left_alone;
+// Set by Serve() before libmilter starts its threads, and the pointer only read
+// from then on: a callback gets nothing but libmilter's context.
+struct Serving {
+  RecipientAsker asker;
+  const std::vector<std::string> left_alone;
 };
-const Wanted* wanted = nullptr;
+Serving* serving = nullptr;
 
 std::string_view Macro(SMFICTX* context, const char* name) {
   std::string buffer(name);
   const char* value = smfi_getsymval(context, buffer.data());
   return value == nullptr ? std::string_view() : std::string_view(value);
-}
-
-SmtpAnswer Ask(const Request& question) {
-  const Deadline deadline = Deadline::After(kBudget);
-  auto client = ServiceClient::Connect(wanted->service_socket, deadline);
-  if (!client) return AnswerOf(client.error());
-  const Result<Reply> reply = client->Ask(question, deadline);
-  return reply ? AnswerOf(*reply) : AnswerOf(reply.error());
 }
 
 sfsistat Tell(SMFICTX* context, SmtpAnswer answer) {
@@ -61,12 +48,9 @@ sfsistat AtRecipient(SMFICTX* context, char** /*arguments*/) {
     const RecipientMacros macros{
         Macro(context, "{rcpt_mailer}"), Macro(context, "{rcpt_host}"),
         Macro(context, "{rcpt_addr}"), Macro(context, "i")};
-    const RecipientQuestion question = QuestionOf(macros, wanted->left_alone);
-    if (std::holds_alternative<LeftAlone>(question)) return SMFIS_CONTINUE;
-    if (const auto* error = std::get_if<Error>(&question)) {
-      return Tell(context, AnswerOf(*error));
-    }
-    return Tell(context, Ask(std::get<Request>(question)));
+    const auto question = QuestionOf(macros, serving->left_alone);
+    if (!question) return SMFIS_CONTINUE;
+    return Tell(context, serving->asker.Ask(*question));
   } catch (...) {
     return SMFIS_TEMPFAIL;
   }
@@ -86,9 +70,9 @@ int Serve(const ParsedCommand& args) {
         "refuses to run as root; start it as the user 'postern-client'",
         kExitUsage);
   }
-  static const Wanted given{args.Get("service-socket"),
-                            args.All("leave-alone")};
-  wanted = &given;
+  static Serving it{RecipientAsker(args.Get("service-socket")),
+                    args.All("leave-alone")};
+  serving = &it;
   // The socket is its group's, too: an MTA that does not connect as root.
   umask(0117);
   std::string name = "postern";

@@ -176,7 +176,6 @@ class OpenDoor {
                                     : "this door takes no descriptor"});
     }
     Call call;
-    if (door_.owner) call.owner = door_.owner(*request);
     call.request = std::move(*request);
     call.peer = visitor->peer;
     if (door_.takes_fd) call.passed = std::move(visitor->fds.front());

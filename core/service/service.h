@@ -43,8 +43,6 @@ struct Door {
   std::size_t max_reading = 64;  // clients that have not sent their line yet
   std::size_t max_line = kMaxRequestLine;          // octets of a request line
   std::chrono::milliseconds request_budget{5000};  // for the request line
-  // Whom a request is for (Call::owner). Pure; null: for nobody in particular.
-  std::function<std::string(const Request&)> owner;
   CallHandler handler;
 };
 

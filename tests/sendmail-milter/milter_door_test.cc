@@ -7,7 +7,10 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
+
 #include "tests/sendmail-milter/sendmail_fixture.h"
+#include "tests/testlib/served_map.h"
 
 namespace postern {
 namespace {
@@ -18,15 +21,27 @@ using testing::StartsWith;
 class MilterDoorTest : public SendmailTest {
  protected:
   Reply Ask(const std::string& domain, const std::string& hop = "") {
-    return door_.Answer({"recipient",
-                         {{"domain", domain},
-                          {"nexthop", hop.empty() ? domain : hop},
-                          {"queue-id", "Q1"}}},
-                        {});
+    return Say({"recipient",
+                {{"domain", domain},
+                 {"nexthop", hop.empty() ? domain : hop},
+                 {"queue-id", "Q1"}}});
   }
+  // As the map's server has it.
+  Reply Say(const Request& request) {
+    const SocketMapQuery query = ToQuery(request).value();
+    auto reply = door_.Known(query);
+    was_known_ = reply.has_value();
+    if (!reply) {
+      reply = door_.Find(query, Deadline::After(std::chrono::seconds(20)), -1);
+    }
+    return FromMapReply(*reply).value();
+  }
+  bool was_known_ = false;
   const TestCertificate good_ = MakeSelfSigned(ForHost("mx1.bank.test"));
   const TestCertificate other_ = MakeSelfSigned(ForHost("mx1.bank.test"));
-  MilterDoor door_{{gate_, index_, prober_, plans_, sink_, clock_}};
+  const TemporaryDirectory directory_;
+  const std::string policy_ = directory_ / "policy.db";
+  MilterDoor door_{{gate_, index_, prober_, plans_, sink_, clock_, policy_}};
 };
 
 TEST_F(MilterDoorTest, WhatNeedsNoProofIsNotLookedAt) {
@@ -34,6 +49,60 @@ TEST_F(MilterDoorTest, WhatNeedsNoProofIsNotLookedAt) {
   resolver_.SetA("mx.village.test", Addresses({"192.0.2.7"}));
   EXPECT_EQ(Ask("village.test"), (Reply{"pass", ""}));
   EXPECT_TRUE(sink_.records.empty());
+}
+
+TEST_F(MilterDoorTest, WhatIsKnownIsAnsweredWithoutWaiting) {
+  ScriptedSmtpServer server(PresentingServer(good_));
+  Pinned(good_);
+  Route("bank.test fingerprint", {&server});
+  resolver_.SetMx("village.test", MxHosts({{10, "mx.village.test"}}));
+  resolver_.SetA("mx.village.test", Addresses({"192.0.2.7"}));
+  for (const char* domain : {"bank.test", "village.test"}) {
+    EXPECT_EQ(Ask(domain).word, "pass");
+    EXPECT_FALSE(was_known_);
+    EXPECT_EQ(Ask(domain).word, "pass");
+    EXPECT_TRUE(was_known_);
+  }
+}
+
+TEST_F(MilterDoorTest, OnlyAPassOfThePolicysHasTerms) {
+  ScriptedSmtpServer server(PresentingServer(good_));
+  Pinned(good_);
+  Route("bank.test fingerprint", {&server});
+  resolver_.SetMx("village.test", MxHosts({{10, "mx.village.test"}}));
+  resolver_.SetA("mx.village.test", Addresses({"192.0.2.7"}));
+  EXPECT_EQ(Ask("village.test"), (Reply{"pass", ""}));  // there is no file
+  std::ofstream(policy_) << "x";
+  EXPECT_EQ(TermsOf(Ask("village.test")),
+            (PassTerms{PublishedFile::Now(policy_), MilterDoor::kHold}));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(Ask("bank.test"), (Reply{"pass", ""}));
+  }
+}
+
+TEST_F(MilterDoorTest, TermsEndWithThePlan) {
+  std::ofstream(policy_) << "x";
+  store_.Set("village.test may until=2027-01-15T08:00:03Z");
+  resolver_.SetMx("village.test", MxHosts({{10, "mx.village.test"}}));
+  resolver_.SetA("mx.village.test", Addresses({"192.0.2.7"}));
+  clock_.later = std::chrono::duration_cast<std::chrono::seconds>(
+      *ParseTime("2027-01-15T08:00:00Z") -
+      TimePoint(std::chrono::hours(500'000)));
+  const auto terms = TermsOf(Ask("village.test"));
+  ASSERT_TRUE(terms);
+  EXPECT_EQ(terms->hold, std::chrono::seconds(3));
+}
+
+TEST_F(MilterDoorTest, APolicyThatChangesDuringALookHasNotPassed) {
+  ScriptedSmtpServer server([this](ServerConnection& connection) {
+    store_.Set("bank.test fingerprint owner=somebody");
+    PresentingServer(good_)(connection);
+  });
+  Pinned(good_);
+  Route("bank.test fingerprint", {&server});
+  const Reply reply = Ask("bank.test");
+  EXPECT_EQ(reply.word, "deferred");
+  EXPECT_THAT(reply.rest, HasSubstr("policy-changed"));
 }
 
 TEST_F(MilterDoorTest, ALookIsRememberedAndSendsNothing) {
@@ -130,7 +199,7 @@ TEST_F(MilterDoorTest, WhatIsNotAQuestionIsAnError) {
       {"recipient", {{"domain", "bank.test"}, {"nexthop", "[a]:[b]"}}},
   };
   for (const Request& request : cases) {
-    const Reply reply = door_.Answer(request, {});
+    const Reply reply = Say(request);
     EXPECT_EQ(reply.word, "error");
     EXPECT_THAT(reply.rest, StartsWith("4."));
   }

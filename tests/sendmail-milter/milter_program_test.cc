@@ -9,13 +9,14 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <latch>
 #include <thread>
 
-#include "core/service/listening_socket.h"
-#include "core/service/service.h"
 #include "sendmail-milter/milter_door.h"
 #include "tests/sendmail-milter/sendmail_fixture.h"
 #include "tests/testlib/milter_mta.h"
+#include "tests/testlib/served_map.h"
 
 namespace postern {
 namespace {
@@ -52,6 +53,7 @@ class Child {
     pid_ = -1;
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
+  pid_t pid() const { return pid_; }
   bool running() const { return waitpid(pid_, nullptr, WNOHANG) == 0; }
 
  private:
@@ -71,25 +73,25 @@ class MilterProgramTest : public SendmailTest {
     std::filesystem::remove_all(directory_);
   }
 
-  void StartService(CallHandler handler) {
-    Door door;
-    door.name = "sendmail";
-    door.path = directory_ + "/sendmail";
-    auto listener = ListenUnix({door.path, 0600, std::nullopt});
-    ASSERT_TRUE(listener) << listener.error().detail();
-    door.listener = *std::move(listener);
-    door.uids = {getuid()};
-    door.workers = 16;
-    door.queue = 64;
-    door.handler = std::move(handler);
-    std::vector<Door> doors;
-    doors.push_back(std::move(door));
-    service_ =
-        std::make_unique<Service>(std::move(doors), [](std::string_view) {});
-    ASSERT_TRUE(service_->Start());
+  // Everything is looked up, on threads of their own.
+  void StartService(std::function<Reply(const Request&)> answer) {
+    StartService(
+        [](const SocketMapQuery&) { return std::nullopt; },
+        [answer = std::move(answer)](const SocketMapQuery& query, int) {
+          return ToMapReply(answer(FromQuery(query).value()));
+        });
+  }
+  void StartService(ServedMap::Known known, ServedMap::Find find) {
+    service_ = std::make_unique<ServedMap>(std::move(known), std::move(find),
+                                           directory_ + "/sendmail");
   }
   void StartService() {
-    StartService([this](Call& call) { return door_.Handle(call); });
+    StartService(
+        [this](const SocketMapQuery& query) { return door_.Known(query); },
+        [this](const SocketMapQuery& query, int stop_fd) {
+          return door_.Find(query, Deadline::After(std::chrono::seconds(20)),
+                            stop_fd);
+        });
   }
 
   std::unique_ptr<Child> StartMilter() {
@@ -100,8 +102,8 @@ class MilterProgramTest : public SendmailTest {
   std::string socket() const { return directory_ + "/milter"; }
 
   std::string directory_;
-  MilterDoor door_{{gate_, index_, prober_, plans_, sink_, clock_}};
-  std::unique_ptr<Service> service_;
+  MilterDoor door_{{gate_, index_, prober_, plans_, sink_, clock_, ""}};
+  std::unique_ptr<ServedMap> service_;
 };
 
 TEST_F(MilterProgramTest, AnswersEachRecipientByItself) {
@@ -137,8 +139,8 @@ TEST_F(MilterProgramTest, WithoutTheServiceItIs451AndThenNotAnyMore) {
 }
 
 TEST_F(MilterProgramTest, WhateverTheServiceSaysOnlyPassGoesOn) {
-  StartService([](Call& call) -> Reply {
-    const std::string& domain = *call.request.Find("domain");
+  StartService([](const Request& request) -> Reply {
+    const std::string& domain = *request.Find("domain");
     if (domain == "throws.test") throw std::runtime_error("x");
     if (domain == "ok.test") return {"ok", "{}"};
     if (domain == "delivered.test") return {"delivered", "2.0.0 x"};
@@ -159,7 +161,7 @@ TEST_F(MilterProgramTest, WhateverTheServiceSaysOnlyPassGoesOn) {
 
 TEST_F(MilterProgramTest, ManyConnectionsWaitSideBySide) {
   std::atomic<int> waiting{0};
-  StartService([&](Call&) -> Reply {
+  StartService([&](const Request&) -> Reply {
     // Two of them are here at the same time, or it never ends. (Not all:
     // libmilter may give one to a worker that is about to be busy.)
     ++waiting;
@@ -170,15 +172,85 @@ TEST_F(MilterProgramTest, ManyConnectionsWaitSideBySide) {
   std::vector<std::thread> threads;
   std::atomic<int> went_on{0};
   for (int i = 0; i < 8; ++i) {
-    threads.emplace_back([&] {
+    threads.emplace_back([&, i] {
       MilterMta mta(socket());
-      if (mta.Recipient({"esmtp", "a.test", "u@a.test", "Q1"}).empty()) {
+      const std::string id = "Q" + std::to_string(i);  // or it is one question
+      if (mta.Recipient({"esmtp", "a.test", "u@a.test", id}).empty()) {
         ++went_on;
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(went_on, 8);
+}
+
+// Sessions that stay, over a service that is ended in the middle of a question
+// and started again; then all have gone, and so have their descriptors.
+TEST_F(MilterProgramTest, SixtyFourSessionsOutliveTheService) {
+  std::promise<void> asked;
+  std::atomic<bool> hangs{true};
+  const auto start = [&] {
+    StartService(
+        [&](const SocketMapQuery& query) -> std::optional<SocketMapReply> {
+          if (hangs && query.key.find("hang.test") != query.key.npos) {
+            return std::nullopt;
+          }
+          return door_.Known(query);
+        },
+        [&](const SocketMapQuery& query, int stop_fd) -> SocketMapReply {
+          if (query.key.find("hang.test") == query.key.npos) {
+            return door_.Find(query, Deadline::After(std::chrono::seconds(20)),
+                              stop_fd);
+          }
+          asked.set_value();
+          WaitFor(stop_fd, false, -1,
+                  Deadline::After(std::chrono::seconds(30)));
+          return SocketMapReply::Ok("pass");
+        });
+  };
+  start();
+  const auto milter = StartMilter();
+  const auto ask = [](MilterMta& mta, const std::string& domain) {
+    return mta.Recipient({"esmtp", domain, "u@" + domain, "Q1"});
+  };
+  for (int round = 0; round < 2; ++round) {
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> threads;
+    std::latch here(65), gone(65);
+    for (int i = 0; i < 64; ++i) {
+      threads.emplace_back([&] {
+        MilterMta mta(socket());
+        for (int j = 0; j < 5; ++j) wrong += !ask(mta, "village.test").empty();
+        here.arrive_and_wait();
+        gone.arrive_and_wait();
+        wrong += !ask(mta, "village.test").empty();
+      });
+    }
+    here.arrive_and_wait();
+    if (round == 0) {
+      MilterMta mta(socket());
+      auto answer =
+          std::async(std::launch::async, [&] { return ask(mta, "hang.test"); });
+      asked.get_future().wait();
+      service_.reset();
+      EXPECT_THAT(answer.get(), StartsWith("451 4.3.0 service-unavailable"));
+      EXPECT_THAT(ask(mta, "village.test"),
+                  StartsWith("451 4.3.0 service-unavailable"));
+      hangs = false;
+      start();
+    }
+    gone.arrive_and_wait();
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(wrong, 0);
+    // The kept connections stay, the sessions' do not.
+    const std::string process = std::to_string(milter->pid());
+    const Deadline soon = Deadline::After(std::chrono::seconds(30));
+    while (OpenDescriptors(process) > 90 && !soon.expired()) {
+      std::this_thread::yield();
+    }
+    const std::size_t now = OpenDescriptors(process);
+    EXPECT_LE(now, 90u);  // a connection for each, at most
+  }
 }
 
 TEST_F(MilterProgramTest, StrangeOctetsEndNothing) {

@@ -25,9 +25,9 @@ from postlab.exim import Exim
 
 from . import cpu
 from .measure import BenchError, Tail, table
+from .options import parser
 from .setting import HOST, Setting
 
-TOP = Path(__file__).resolve().parents[3]
 WAYS = {"plain": "Exim", "lean": "Exim, no authorities", "bench": "Exim with Postern"}
 PLAIN = {
     "macros": "",
@@ -144,14 +144,8 @@ def run(setting: EximSetting, way: str, count: int, instructions: bool = False,
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    options = argparse.ArgumentParser(
-        prog="tests/bench/exim", description="Plain Exim beside Exim with Postern, in turn.")
-    options.add_argument("--bin-dir", default=str(TOP / "build/release"), type=Path,
-                         help="the build with Postern's programs (default: %(default)s)")
-    options.add_argument("--messages", type=int, default=60, metavar="N",
-                         help="of each in each round (default: %(default)s)")
-    options.add_argument("--rounds", type=int, default=5, metavar="N",
-                         help="default: %(default)s")
+    options = parser("exim", "Plain Exim beside Exim with Postern, in turn.",
+                     messages=(60, "of each in each round"), rounds=(5, "rounds"))
     options.add_argument("--instructions", action="store_true",
                          help="count instructions as well, by perf(1); it costs a little time")
     options.add_argument("--at-once", action="store_true",

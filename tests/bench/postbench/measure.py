@@ -9,9 +9,9 @@ from pathlib import Path
 from postlab import logs
 
 from . import cpu
+from .options import parser
 from .setting import WAYS, Setting, domain
 
-TOP = Path(__file__).resolve().parents[3]
 PATIENCE = 300
 
 
@@ -107,17 +107,9 @@ def show(runs: dict[str, list[Run]]) -> None:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    options = argparse.ArgumentParser(
-        prog="tests/bench/messages",
-        description="Measures messages a second through a real Postfix by several ways, in turn.")
-    options.add_argument("--bin-dir", default=str(TOP / "build/release"), type=Path,
-                         help="the build with Postern's programs (default: %(default)s)")
-    options.add_argument("--messages", type=int, default=300, metavar="N",
-                         help="of each way in each round (default: %(default)s)")
-    options.add_argument("--rounds", type=int, default=3, metavar="N",
-                         help="default: %(default)s")
-    options.add_argument("--processes", type=int, default=20, metavar="N",
-                         help="process and concurrency limit of each way (default: %(default)s)")
+    options = parser("messages", "Messages a second through a real Postfix, several ways in turn.",
+                     messages=(300, "of each way in each round"), rounds=(3, "rounds"),
+                     processes=(20, "process and concurrency limit of each way"))
     options.add_argument("--kept-connections", type=int, metavar="N",
                          help="as in postern.conf; 0: a connection for each message")
     options.add_argument("--only", action="append", choices=list(WAYS),

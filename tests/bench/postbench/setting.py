@@ -60,7 +60,12 @@ class Setting:
         lines["lmtp-connections"] = lines["worker-threads"]
         if self.kept is not None:
             lines["kept-connections"] = str(self.kept)
+        lines |= self._service_lines()
         return product.Service("bench", self.home / "postern", self.programs, author, lines)
+
+    def _service_lines(self) -> dict:
+        """More lines of postern.conf."""
+        return {}
 
     def start(self) -> None:
         self.tree.address("mta.sender.test", space.SENDER_IP)

@@ -19,9 +19,9 @@ from types import SimpleNamespace
 from postlab import logs, product, space
 
 from .measure import BenchError, table
+from .options import parser
 from .setting import Setting
 
-TOP = Path(__file__).resolve().parents[3]
 MX, A, AAAA, TLSA, TXT = 15, 1, 28, 52, 16
 WARM = 5  # questions, of which the quickest counts
 
@@ -145,15 +145,10 @@ def memory(pid: int) -> int:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    options = argparse.ArgumentParser(
-        prog="tests/bench/verdict", description="Time to a verdict, and of many of them.")
-    options.add_argument("--bin-dir", default=str(TOP / "build/release"), type=Path,
-                         help="the build with Postern's programs (default: %(default)s)")
-    options.add_argument("--new", type=int, default=60, metavar="N",
-                         help="destinations that are asked for alone (default: %(default)s)")
-    options.add_argument("--checked", type=int, default=1000, metavar="N",
-                         help="destinations of the one 'pin-admin check' (default: %(default)s)")
-    return options.parse_args(arguments)
+    return parser("verdict", "Time to a verdict, and of many of them.",
+                  new=(60, "destinations that are asked for alone"),
+                  checked=(1000, "destinations of the one 'pin-admin check'")
+                  ).parse_args(arguments)
 
 
 def main(chosen: argparse.Namespace) -> int:
