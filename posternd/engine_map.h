@@ -36,8 +36,8 @@ class EngineMap final : public SocketMapHandler {
     }
   }
   std::string OwnerOf(const SocketMapQuery& query) override {
-    using Part = std::remove_cvref_t<
-        decltype((std::declval<const Engine&>().*kPart)())>;
+    using Part =
+        std::remove_cvref_t<decltype((std::declval<const Engine&>().*kPart)())>;
     if constexpr (requires { Part::OwnerOf(query); }) {
       return Part::OwnerOf(query);
     } else {
