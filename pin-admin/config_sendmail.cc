@@ -10,33 +10,35 @@
 namespace postern {
 namespace {
 
+// For m4, # begins no comment: a FEATURE() behind it would be called. Pasted as
+// a whole, the text has to be what its parts are.
 constexpr std::string_view kHead =
-    R"(# Postern's judgement on the connections that Sendmail makes. Both parts go into
-# sendmail.mc, before and after MAILER(`smtp'). Then make sendmail.cf, restart
-# Sendmail, and 'pin-admin doctor'.
-#
-# What Sendmail can't hold; its mail waits, or goes better protected than it must:
-#   wrapper=yes         it speaks no implicit TLS.
-#   may                 where a handshake fails, it does not go on in cleartext.
-#   none                TLS is used where it is offered.
-#   protocols=, ciphers=, exclude=, client-cert=, source=, helo=, servername=
-#                       are looked at after the handshake, or are its own options.
-#   on-fail=            comes one attempt later: it refuses host by host and can't go
-#                       back.
-#   logins              no authinfo and no credentials for SMTP: they would be sent
-#                       before the verdict.
-# Do not use FEATURE(`tls_session_features'), FEATURE(`sts') or TLS_Rcpt and
-# TLS_Srv rows of the access table that say less.
+    R"(dnl # Postern's judgement on the connections that Sendmail makes. Both parts go into
+dnl # sendmail.mc, before the first MAILER line and at the end. Then make
+dnl # sendmail.cf, restart Sendmail, and 'pin-admin doctor'.
+dnl #
+dnl # What Sendmail can't hold; its mail waits, or goes better protected than it must:
+dnl #   wrapper=yes         it speaks no implicit TLS.
+dnl #   may                 where a handshake fails, it does not go on in cleartext.
+dnl #   none                TLS is used where it is offered.
+dnl #   protocols=, ciphers=, exclude=, client-cert=, source=, helo=, servername=
+dnl #                       are looked at after the handshake, or are its own options.
+dnl #   on-fail=            comes one attempt later: it refuses host by host and can't
+dnl #                       go back.
+dnl #   logins              no authinfo and no credentials for SMTP: they would be sent
+dnl #                       before the verdict.
+dnl # Do not use FEATURE(`tls_session_features'), FEATURE(`sts') or TLS_Rcpt and
+dnl # TLS_Srv rows of the access table that say less.
 )";
 
 constexpr std::string_view kStrictHead =
-    R"(# Destinations whose servers have to prove themselves go by mailers of their own, whose
-# connections are judged before MAIL. Needs FEATURE(`mailertable').
+    R"(dnl # Destinations whose servers have to prove themselves go by mailers of their own,
+dnl # whose connections are judged before MAIL. Needs FEATURE(`mailertable').
 )";
 
 constexpr std::string_view kPlainHead =
-    R"(# A server that is refused has seen the sender's address, and no recipient. With
-# --strict it sees nothing.
+    R"(dnl # A server that is refused has seen the sender's address, and no recipient. With
+dnl # --strict it sees nothing.
 )";
 
 Result<std::vector<PolicyLine>> StoredLines(Context& context) {
@@ -60,8 +62,9 @@ ExitStatus Print(Context& context, const SendmailLines& lines,
   out.doc().Set("before", lines.before);
   out.doc().Set("after", lines.after);
   out.Text(std::string(kHead) + std::string(head) +
-           "\n# --- sendmail.mc, before MAILER(`smtp')\n" + lines.before +
-           "\n# --- sendmail.mc, at its end\n" + lines.after);
+           "\ndnl # --- sendmail.mc, before the first MAILER line\n" +
+           lines.before + "\ndnl # --- sendmail.mc, at its end\n" +
+           lines.after);
   return ExitStatus::kGood;
 }
 

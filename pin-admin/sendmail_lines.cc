@@ -23,7 +23,6 @@ INPUT_MAIL_FILTER(`postern', `S=@MILTER@, F=T, T=C:5m;S:30s;R:30s;E:60s')dnl
 )";
 
 // Tabs stand between a rule's sides.
-// Tabs stand between a rule's sides.
 constexpr std::string_view kAfter = R"(LOCAL_CONFIG
 O SetCertAltnames=true
 # No -o, and -T: a map that does not answer is a "no".

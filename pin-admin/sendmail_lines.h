@@ -14,7 +14,7 @@
 
 namespace postern {
 
-// `before` and `after` MAILER(`smtp') in sendmail.mc.
+// Before the MAILER lines of sendmail.mc, and at its end.
 struct SendmailLines {
   std::string before, after;
 };

@@ -25,6 +25,7 @@
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/service/owned_fd.h"
@@ -100,6 +101,8 @@ class Load {
           FormatSocketMapQuery(
               {plan_.map, "s" + std::to_string(i) + plan_.suffix}));
     }
+    // What it costs to begin them is not what they cost while they wait.
+    if (plan_.stuck > 0) std::this_thread::sleep_for(std::chrono::seconds(2));
     const OwnedFd epoll(epoll_create1(EPOLL_CLOEXEC));
     std::vector<Asking> all(plan_.connections);
     for (std::size_t i = 0; i < all.size(); ++i) {

@@ -43,14 +43,17 @@ def cache_dir() -> Path:
     return Path(os.environ.get("POSTERN_LAB_CACHE", os.path.join(base, "postern-lab")))
 
 
-def unpacked_root(say=print) -> Path:
-    """The directory that holds the unpacked packages' usr/; fetches what is missing."""
+def unpacked_root(say=print, name: str = "root", wanted=None) -> Path:
+    """The directory that holds the unpacked packages' usr/; fetches what is missing.
+
+    Another `name` is another directory, with other packages: as UNPACKED has them.
+    """
     cache = cache_dir()
     cache.mkdir(parents=True, exist_ok=True)
-    root = cache / f"root-{LAYOUT}"
+    root = cache / f"{name}-{LAYOUT}"
     with open(cache / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for package, pieces in UNPACKED.items():
+        for package, pieces in (wanted or UNPACKED).items():
             if not (root / f".{package}").exists():
                 say(f"fetching and unpacking {package} (not installing it)")
                 _unpack(package, pieces, root)
