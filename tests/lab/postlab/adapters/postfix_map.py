@@ -13,7 +13,10 @@ from .postfix_pipe import PostfixPipe, Transport
 OPTIONS = {"smtp_tls_policy_maps": "socketmap:unix:postern/map:policy",
            "smtp_tls_fingerprint_digest": "sha256",
            "smtp_tls_security_level": "encrypt",
-           "smtp_dns_support_level": "dnssec"}
+           "smtp_dns_support_level": "dnssec",
+           "smtp_connection_cache_on_demand": "no",
+           "smtp_connection_cache_destinations": "",
+           "smtp_fallback_relay": ""}
 # What smtp(8) needs of the system below its root.
 FILTERED = 2533                    # where smtpd(8) asks postern-milter
 CHROOTED = ("resolv.conf", "hosts", "services", "nsswitch.conf", "host.conf")
