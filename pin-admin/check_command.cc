@@ -222,6 +222,22 @@ void ShowForNagios(Output& out, const Agenda& agenda, ExitStatus status) {
   }
 }
 
+// With --quiet: whose state could not be found out, and why.
+void WarnOfUnknown(Output& out, const Agenda& agenda) {
+  const auto warn = [&out](const std::string& name,
+                           const std::vector<Remark>& remarks) {
+    for (const Remark& remark : remarks) {
+      if (remark.weight == Remark::Weight::kUnknown) {
+        out.Warn(name + ": " + remark.text);
+      }
+    }
+  };
+  warn("the store", agenda.general);
+  for (const Checked& checked : agenda.destinations) {
+    warn(NameOf(checked), checked.remarks);
+  }
+}
+
 void ShowForPeople(Output& out, const Agenda& agenda) {
   std::size_t width = 0;
   for (const Checked& checked : agenda.destinations) {
@@ -297,7 +313,11 @@ ExitStatus RunCheck(Context& context) {
   if (agenda->destinations.empty()) {
     out.Line("No destination has a line of its own; name one to check it.");
   }
-  ShowForPeople(out, *agenda);
+  if (out.quiet()) {
+    WarnOfUnknown(out, *agenda);
+  } else {
+    ShowForPeople(out, *agenda);
+  }
   return status;
 }
 

@@ -83,6 +83,18 @@ ExitStatus RunCommand(const Command& command, const ParsedCommand& args,
   return command.run(context);
 }
 
+// The first argument that is empty, by its name in the usage: a variable of a
+// script that nobody has set, and no question. Nothing of pin-admin's is "".
+std::string_view EmptyArgument(const CommandSpec& spec,
+                               const ParsedCommand& args) {
+  const std::vector<std::string>& given = args.arguments();
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (!given[i].empty()) continue;
+    return spec.arguments[std::min(i, spec.arguments.size() - 1)].name;
+  }
+  return {};
+}
+
 bool IsHelp(const std::string& word) {
   return word == "--help" || word == "-h";
 }
@@ -239,6 +251,11 @@ int RunTyped(const Typed& typed, Output& out, bool nagios) {
   if (args->Has("help")) {
     std::cout << RenderHelp(kProgram, command.spec, CommonOptions());
     return 0;
+  }
+  if (const auto name = EmptyArgument(command.spec, *args); !name.empty()) {
+    return finish(command.spec.name,
+                  out.Usage(std::string(name) + " is empty; see 'pin-admin " +
+                            std::string(command.spec.name) + " --help'"));
   }
   return finish(command.spec.name, RunCommand(command, *args, out));
 }

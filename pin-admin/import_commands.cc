@@ -104,12 +104,24 @@ void WarnOfOtherPins(Output& out, const std::vector<PolicyRow>& rows,
   }
 }
 
+// A file in which there is nothing to take is one that was meant to be another:
+// the command before it in the pipe failed, perhaps.
+ExitStatus NothingIn(Context& context) {
+  context.out.doc().Set("taken", std::uint64_t{0});
+  context.out.Warn(context.args.Argument(0) +
+                   " has no line to take over: nothing was changed");
+  return ExitStatus::kWarning;
+}
+
 // The table goes into the store; what stands there already stays.
 ExitStatus Import(Context& context, AuthorStore& store,
                   const std::vector<PolicyRow>& rows,
                   const ImportedTable& table) {
   Output& out = context.out;
   ShowComplaints(out, table.complaints);
+  if (table.entries.empty() && table.complaints.empty()) {
+    return NothingIn(context);
+  }
   const std::vector<Change> changes = ImportChanges(rows, table);
   WarnOfWeaker(context, store, rows, changes);
   WarnOfOtherPins(out, rows, table);
@@ -258,6 +270,9 @@ ExitStatus RunPins(Context& context) {
   const std::vector<Change> changes =
       PinChanges(context, **store, *rows, path, list);
   ShowComplaints(out, list.complaints);
+  if (list.entries.empty() && list.complaints.empty()) {
+    return NothingIn(context);
+  }
   const std::size_t refused = static_cast<std::size_t>(
       std::count_if(list.complaints.begin(), list.complaints.end(),
                     [](const TableComplaint& c) {

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "pin-admin/command.h"
+#include "pin-admin/line_prospects.h"
 #include "pin-admin/store_access.h"
 
 namespace postern {
@@ -33,18 +34,6 @@ ExitStatus RunInit(Context& context) {
   const std::string level = context.args.Get("default");
   const Result<PolicyLine> line = ParsePolicyLine("* " + level);
   if (!line) return out.Usage("--default: " + line.error().detail());
-  switch (line->level) {
-    case Level::kDane:
-    case Level::kDaneOnly:
-    case Level::kSts:
-    case Level::kAuto:
-      return out.Usage("--default " + level +
-                       " needs published policies (DANE, MTA-STS), which this "
-                       "version does not evaluate: all mail would wait; start "
-                       "with may");
-    default:
-      break;
-  }
   const std::string& path = context.settings.author_store;
   if (access(path.c_str(), F_OK) == 0) {
     return out.No("there is a store at " + path +
@@ -86,8 +75,9 @@ ExitStatus RunInit(Context& context) {
            "'.");
   out.Line(
       "Next: 'pin-admin policy set DOMAIN LEVEL', and 'pin-admin config "
-      "postfix' for what to paste into Postfix.");
-  return ExitStatus::kGood;
+      "postfix', 'config exim' or 'config sendmail' for what to paste into "
+      "the mail server.");
+  return WarnOfWaiting(out, *line, context.settings);
 }
 
 ExitStatus RunPublish(Context& context) {

@@ -102,6 +102,12 @@ ExitStatus StatusOf(const Json& token) {
   return reason && IsPolicyNo(*reason) ? ExitStatus::kNo : ExitStatus::kUnknown;
 }
 
+// "mx.example: dns-lookup-failed: …"
+std::string Sentence(const std::string& subject, const Json& failed) {
+  return subject + ": " + Text(failed["reason"]) + ": " +
+         Text(failed["detail"]);
+}
+
 ExitStatus ShowPlan(Output& out, const Json& plan) {
   out.Line(out.Paint(Colour::kBold, Text(plan["line"])));
   out.Line("   the line of " + Text(plan["origin"]));
@@ -118,6 +124,7 @@ ExitStatus ShowPlan(Output& out, const Json& plan) {
              out.Paint(Colour::kBad, Text(hop["reason"])) + ": " +
              Text(hop["detail"]));
   }
+  std::string unknown;
   std::size_t number = 0;
   bool usable = false, weaker = false;
   ExitStatus worst = ExitStatus::kNo;
@@ -129,9 +136,15 @@ ExitStatus ShowPlan(Output& out, const Json& plan) {
     const Json& failed =
         host["failure"].is_null() ? host["refused"] : host["failure"];
     usable = usable || failed.is_null();
-    if (!failed.is_null()) worst = Gravest(worst, StatusOf(failed["reason"]));
+    if (failed.is_null()) continue;
+    const ExitStatus status = StatusOf(failed["reason"]);
+    worst = Gravest(worst, status);
+    if (status == ExitStatus::kUnknown && unknown.empty()) {
+      unknown = Sentence(Text(host["host"]), failed);
+    }
   }
   if (usable) return weaker ? ExitStatus::kWarning : ExitStatus::kGood;
+  if (out.quiet() && !unknown.empty()) out.Warn(unknown);
   out.Line(
       out.Paint(Colour::kBad, "No host can be used: the mail would wait."));
   return worst;
@@ -147,7 +160,11 @@ ExitStatus ShowVerdict(Output& out, const Json& verdict) {
            Text(verdict["status"]) + " " + Text(verdict["reason"]) + ": " +
            Text(verdict["sentence"]));
   out.Line("hint: " + Text(verdict["hint"]));
-  return StatusOf(verdict["reason"]);
+  const ExitStatus status = StatusOf(verdict["reason"]);
+  if (out.quiet() && status == ExitStatus::kUnknown) {
+    out.Warn(Text(verdict["reason"]) + ": " + Text(verdict["sentence"]));
+  }
+  return status;
 }
 
 // What Postfix's smtp(8) is told, where it asks.
@@ -169,6 +186,7 @@ void ShowSmtpPolicy(Output& out, const Json& policy) {
 
 ExitStatus ExplainDomain(Context& context, const std::string& domain) {
   Output& out = context.out;
+  const Status may = MayRead(context.settings.snapshot);
   const Status dropped = DropPrivileges(context.settings.user);
   if (!dropped) return out.CouldNot(dropped.error());
   Inquiry inquiry(
@@ -182,6 +200,7 @@ ExitStatus ExplainDomain(Context& context, const std::string& domain) {
                : out.CouldNot(answer.error());
   }
   const std::string why = inquiry.why_local();
+  if (!why.empty() && !may) return out.CouldNot(may.error());
   out.doc().Set("answered_by", why.empty() ? "service" : "pin-admin");
   out.doc().Set("plan", (*answer)["plan"]);
   out.doc().Set("verdict", (*answer)["verdict"]);

@@ -94,11 +94,16 @@ Result<Pin> FindPin(const std::vector<Pin>& pins, const std::string& text) {
     }
   }
   if (found.size() == 1) return *found.front();
-  if (pins.empty()) return Invalid("there are no pins for this key");
-  return Invalid((found.empty() ? "no pin is called '"
-                                : "more than one pin is "
-                                  "called '") +
-                 text + "'; there are:" + there);
+  // The question was good, the answer is no; which of several is no answer.
+  if (pins.empty()) {
+    return Error(Reason::kPolicyInvalid, "there are no pins for this key");
+  }
+  if (found.empty()) {
+    return Error(Reason::kPolicyInvalid,
+                 "no pin is called '" + text + "'; there are:" + there);
+  }
+  return Invalid("more than one pin is called '" + text +
+                 "'; there are:" + there);
 }
 
 }  // namespace postern

@@ -69,6 +69,10 @@ Json ToJson(const std::vector<Remark>& remarks) {
 
 void Show(Output& out, const std::vector<Remark>& remarks) {
   for (const Remark& remark : remarks) {
+    // Without the text nobody would learn why.
+    if (out.quiet() && remark.weight == Remark::Weight::kUnknown) {
+      out.Warn(remark.text);
+    }
     std::string word(ToText(remark.weight));
     word.resize(8, ' ');
     out.Line("  " + out.Paint(ColourOf(remark.weight), word) +

@@ -1,6 +1,7 @@
 #include "pin-admin/state_view.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -12,6 +13,8 @@ namespace {
 
 // Drops privileges and opens the store; nothing where there is none.
 Result<std::unique_ptr<StateReader>> OpenState(Context& context) {
+  const Status may = MayRead(context.settings.state_store);
+  if (!may) return may.error();
   const Status dropped = DropPrivileges(context.settings.user);
   if (!dropped) return dropped.error();
   struct stat info {};
@@ -124,6 +127,15 @@ std::string MeaningOf(const JournalEntry& entry) {
 }
 
 }  // namespace
+
+Status MayRead(const std::string& path) {
+  if (geteuid() == 0 || access(path.c_str(), R_OK) == 0 || errno != EACCES) {
+    return {};
+  }
+  return Error(Reason::kPolicyStoreUnavailable,
+               "cannot open " + path +
+                   " (Permission denied): run pin-admin as root, with sudo");
+}
 
 Result<std::vector<StoredVerdict>> ReadVerdicts(Context& context,
                                                 const VerdictQuery& query) {

@@ -12,6 +12,11 @@
 
 namespace postern {
 
+// A file of the service's that whoever runs this may not read is none that is
+// damaged: the error says how to be allowed to. To be asked before privileges
+// are dropped; all else is found out by reading.
+Status MayRead(const std::string& path);
+
 // Drops privileges, then reads. A store that is not there yet has no records.
 Result<std::vector<StoredVerdict>> ReadVerdicts(Context& context,
                                                 const VerdictQuery& query);

@@ -9,6 +9,7 @@
 #include "core/store/published_store.h"
 #include "pin-admin/command.h"
 #include "pin-admin/privileges.h"
+#include "pin-admin/state_view.h"
 #include "pin-admin/sts_validation.h"
 #include "pin-admin/value_text.h"
 #include "plugins/mta_sts/sts_policy.h"
@@ -106,6 +107,8 @@ ExitStatus RunShow(Context& context) {
     if (!domain) return out.Usage(domain.error().detail());
     name = domain->str();
   }
+  const Status may = MayRead(context.settings.published);
+  if (!may) return out.CouldNot(may.error());
   const Status dropped = DropPrivileges(context.settings.user);
   if (!dropped) return out.CouldNot(dropped.error());
   return Show(context, name);

@@ -39,11 +39,17 @@ VerifyAnswer AnswerOf(const Finding& finding) {
   return answer;
 }
 
+// Which of the texts it is that can't be read.
+VerifyAnswer Unreadable(const char* member, const Error& error) {
+  return ErrorAnswer(
+      Error(error.reason(), std::string(member) + ": " + error.detail()));
+}
+
 VerifyAnswer VerifyPath(const VerifyRequest& request, const CrlSet* crls,
                         const std::vector<Certificate>& chain) {
   const Result<std::shared_ptr<const TrustStore>> trust =
       TrustStore::FromPem(request.trust);
-  if (!trust) return ErrorAnswer(trust.error());
+  if (!trust) return Unreadable("trust", trust.error());
   PathRequest path;
   path.chain = chain;
   path.trust = trust->get();
@@ -117,12 +123,12 @@ VerifyAnswer Verify(const VerifyRequest& request) {
   if (!needs) return ErrorAnswer(needs.error());
   const Result<std::vector<Certificate>> chain =
       ReadPemCertificates(request.chain);
-  if (!chain) return ErrorAnswer(chain.error());
+  if (!chain) return Unreadable("chain", chain.error());
   std::shared_ptr<const CrlSet> crls;
   if (request.crls) {
     const Result<std::shared_ptr<const CrlSet>> set =
         CrlSet::FromPem(*request.crls);
-    if (!set) return ErrorAnswer(set.error());
+    if (!set) return Unreadable("crls", set.error());
     crls = *set;
   }
 

@@ -186,7 +186,8 @@ ExitStatus RunVerify(Context& context) {
     case Outcome::kError:
       break;
   }
-  return out.CouldNot(Error(answer.reason, answer.sentence));
+  // The reason's own hint speaks of a server, and here is none.
+  return out.CouldNot(Error(answer.reason, answer.sentence), "");
 }
 
 }  // namespace

@@ -4,6 +4,28 @@
 #include <filesystem>
 
 namespace postern {
+namespace {
+
+enum class Mta { kPostfix, kExim, kSendmail };
+
+// The one whose configuration is named. Where none is, the one whose program is
+// there; Postfix, if it is set up here or there is none at all: where nobody
+// knows who sends the mail, something has to say so.
+Mta ChosenMta(const ParsedCommand& args) {
+  if (args.Has("sendmail-config")) return Mta::kSendmail;
+  if (args.Has("postfix-config")) return Mta::kPostfix;
+  if (args.Has("exim-config")) return Mta::kExim;
+  std::error_code ignored;
+  const auto there = [&ignored](const std::string& path) {
+    return std::filesystem::exists(path, ignored);
+  };
+  if (there("/etc/postfix/main.cf")) return Mta::kPostfix;
+  if (there(args.Get("exim-program"))) return Mta::kExim;
+  if (there(args.Get("sendmail-program"))) return Mta::kSendmail;
+  return Mta::kPostfix;
+}
+
+}  // namespace
 
 std::vector<OptionSpec> MtaOptions() {
   return {
@@ -21,10 +43,13 @@ std::vector<OptionSpec> MtaOptions() {
        "/usr/sbin/exim4"},
       {"exim-config", 0, "FILE",
        "Exim's configuration: look at Exim, not at Postfix"},
-      {"sendmail-program", 0, "PATH", "where Sendmail is",
+      {"sendmail-program", 0, "PATH",
+       "where Sendmail is; it is looked at where it is there and Postfix and "
+       "Exim are not",
        "/usr/sbin/sendmail-mta"},
       {"sendmail-config", 0, "FILE",
-       "a sendmail.cf: look at Sendmail, not at Postfix"},
+       "a sendmail.cf: look at Sendmail, not at Postfix",
+       "/etc/mail/sendmail.cf"},
       {"no-mta", 0, "", "leave the mail server out"},
       {"known",
        'k',
@@ -39,24 +64,20 @@ std::vector<std::unique_ptr<MtaInspection>> InspectMtas(
     ProgramRunner& programs) {
   std::vector<std::unique_ptr<MtaInspection>> mtas;
   if (args.Has("no-mta")) return mtas;
-  if (const std::string cf = args.Get("sendmail-config"); !cf.empty()) {
+  const Mta mta = ChosenMta(args);
+  if (mta == Mta::kSendmail) {
     const DoorSettings* door = settings.door("sendmail-map");
-    mtas.push_back(InspectSendmail(programs, {args.Get("sendmail-program"), cf},
-                                   door != nullptr ? door->path : ""));
+    mtas.push_back(InspectSendmail(
+        programs, {args.Get("sendmail-program"), args.Get("sendmail-config")},
+        door != nullptr ? door->path : ""));
+    return mtas;
+  }
+  if (mta == Mta::kExim) {
+    mtas.push_back(InspectExim(
+        programs, {args.Get("exim-program"), args.Get("exim-config")}));
     return mtas;
   }
   std::vector<std::string> directories = args.All("postfix-config");
-  const EximFiles exim{args.Get("exim-program"), args.Get("exim-config")};
-  std::error_code ignored;
-  const bool only_exim =
-      directories.empty() &&
-      (!exim.config.empty() ||
-       (!std::filesystem::exists("/etc/postfix/main.cf", ignored) &&
-        std::filesystem::exists(exim.program, ignored)));
-  if (only_exim) {
-    mtas.push_back(InspectExim(programs, exim));
-    return mtas;
-  }
   if (directories.empty()) {
     const char* usual = std::getenv("MAIL_CONFIG");
     directories.emplace_back(

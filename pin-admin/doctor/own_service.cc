@@ -23,7 +23,20 @@ Result<Json> Ask(const std::string& path, const std::string& verb) {
   return Json::Parse(reply->rest);
 }
 
+// It serves somebody, and not us: what holds for mail is not to be seen.
+Diagnosis Refused(const std::string& path, const Error& error) {
+  return CouldNotFindOut(
+      "service-refuses", path, error,
+      "the service runs and does not talk to this user (query-users): whether "
+      "it serves mail as it should is for another one to ask",
+      "sudo pin-admin doctor");
+}
+
 Diagnosis Silent(const std::string& path, const Error& error) {
+  if (error.detail().find(Describe(Reason::kClientNotAllowed).token) !=
+      std::string::npos) {
+    return Refused(path, error);
+  }
   return {Weight::kNo,
           "service-silent",
           path,

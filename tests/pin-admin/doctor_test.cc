@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <filesystem>
 #include <functional>
 
 #include "pin-admin/doctor/mta_inspection.h"
@@ -295,6 +296,20 @@ TEST(DiagnosisTest, AcknowledgedFindingsAreNotes) {
   Acknowledge({"bypass"}, found);
   EXPECT_EQ(found[0].weight, Weight::kNote);
   EXPECT_EQ(found[1].weight, Weight::kUnknown);
+}
+
+TEST(DoctorCommandTest, SendmailIsLookedAtWhereItIsAlone) {
+  if (std::filesystem::exists("/etc/postfix/main.cf")) {
+    GTEST_SKIP() << "there is a Postfix here";
+  }
+  TestStore store;
+  store.Good({"init"});
+  store.Good({"policy", "set", "bank.example", "secure"});
+  const std::string program = store.Write("sendmail", "#!/bin/sh\nexit 1\n");
+  const Ran ran = store.Run({"doctor", "--no-dns", "--exim-program", "/nowhere",
+                             "--sendmail-program", program});
+  EXPECT_THAT(ran.out, HasSubstr("sendmail"));
+  EXPECT_EQ(ran.out.find("postfix-unreadable"), std::string::npos) << ran.out;
 }
 
 TEST(DoctorCommandTest, WithoutPostfixItIsNeverGood) {

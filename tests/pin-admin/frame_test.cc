@@ -4,7 +4,10 @@
 // that scripts can rely on, messages that say what to do next.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <sstream>
 
 #include "pin-admin/command.h"
 #include "tests/pin-admin/run_pin_admin.h"
@@ -137,6 +140,11 @@ TEST(FrameTest, WrongInputEndsInTwoAndNamesWhatIsWrong) {
       {{"verify"}, "--chain"},
       {{"init", "--default", "sometimes"}, "sometimes"},
       {{"config", "postfix", "--program", "relative"}, "--program"},
+      {{"explain", ""}, "DOMAIN|QUEUE-ID is empty"},
+      {{"check", "bank.example", ""}, "DOMAIN is empty"},
+      {{"policy", "set", "", "may"}, "KEY is empty"},
+      {{"pin", "list", ""}, "KEY is empty"},
+      {{"policy", "import", "postfix", "", "--yes"}, "FILE is empty"},
   };
   const std::string before = store.Content();
   for (const auto& c : cases) {
@@ -270,6 +278,27 @@ TEST(FrameTest, WhoIsNotRootIsToldSo) {
   EXPECT_THAT(ran.err, HasSubstr("sudo"));
 }
 
+TEST(FrameTest, WhoMayNotReadTheRecordsIsNotToldThatTheyAreDamaged) {
+  const TestStore store;
+  store.Good({"init"});
+  RunOptions options;
+  options.as_nobody = geteuid() == 0;
+  const std::string closed = store.path("closed");
+  ASSERT_EQ(mkdir(closed.c_str(), 0), 0);
+  const std::vector<std::vector<std::string>> commands{
+      {"observations", "--set", "state=" + closed + "/state.db"},
+      {"explain", "4Zb1cD2eF3z", "--set", "state=" + closed + "/state.db"},
+      {"sts", "show", "--set", "published=" + closed + "/published.db"},
+      {"explain", "bank.example", "--here", "--set",
+       "snapshot=" + closed + "/policy.db"}};
+  for (const std::vector<std::string>& words : commands) {
+    const Ran ran = store.Run(words, options);
+    EXPECT_EQ(ran.status, 4) << words.front() << ran.out;
+    EXPECT_THAT(ran.err, HasSubstr("run pin-admin as root, with sudo"));
+  }
+  rmdir(closed.c_str());
+}
+
 TEST(FrameTest, AFileAndAPipeGetNoColour) {
   const TestStore store;
   store.Good({"init"});
@@ -346,6 +375,20 @@ TEST(ConfigEximTest, AnotherDoorIsOnlyForReadsocket) {
       store.Run({"config", "exim", "--readsocket", "--set", "door-exim="});
   EXPECT_EQ(closed.status, 1);
   EXPECT_THAT(closed.err, HasSubstr("door-exim"));
+}
+
+TEST(ConfigSendmailTest, M4CallsNothingOfItsComments) {
+  const TestStore store;
+  store.Good({"init", "--default", "auto"});
+  for (const char* strict : {"--quiet", "--strict"}) {
+    std::string head = store.Good({"config", "sendmail", strict}).out;
+    ASSERT_THAT(head, HasSubstr("\ndnl # --- sendmail.mc, at its end\n"));
+    head.resize(head.find("define("));
+    std::istringstream lines(head);
+    for (std::string line; std::getline(lines, line);) {
+      EXPECT_TRUE(line.empty() || line.starts_with("dnl #")) << line;
+    }
+  }
 }
 
 }  // namespace

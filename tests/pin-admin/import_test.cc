@@ -202,6 +202,21 @@ TEST_F(ImportTest, WhatCannotBeReadSaysWhatToGive) {
             2);
 }
 
+TEST_F(ImportTest, AnEmptyFileWasMeantToBeAnother) {
+  const std::string empty = store_.Write("nothing", "# no line\n");
+  const std::string before = store_.Content();
+  const std::vector<std::vector<std::string>> commands{
+      {"policy", "import", "postfix", empty, "--yes"},
+      {"policy", "import", "cisco", empty, "--yes"},
+      {"pin", "import", empty, "--yes"}};
+  for (const std::vector<std::string>& words : commands) {
+    const Ran ran = store_.Run(words);
+    EXPECT_EQ(ran.status, 3) << words[1] << ran.out;
+    EXPECT_THAT(ran.err, HasSubstr(empty + " has no line to take over"));
+  }
+  EXPECT_EQ(store_.Content(), before);
+}
+
 TEST_F(ImportTest, TexthashIsItsSource) {
   const std::string file = store_.Write("tls_policy", kGoodTable);
   store_.Good({"policy", "import", "postfix", "texthash:" + file, "--yes"});

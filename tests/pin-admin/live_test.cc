@@ -259,6 +259,13 @@ TEST_F(LiveTest, ExplainOfAFailedLookupShowsTheLineAndCouldNotFindOut) {
   store_.Good({"policy", "set", ".example", "secure"});
   const Ran mx = store_.Run(unreachable);
   EXPECT_EQ(mx.status, 4) << mx.out;
+  // Who asked for no text is told why all the same.
+  std::vector<std::string> quiet = unreachable;
+  quiet.emplace_back("-q");
+  const Ran silent = store_.Run(quiet);
+  EXPECT_EQ(silent.status, 4);
+  EXPECT_EQ(silent.out, "");
+  EXPECT_THAT(silent.err, HasSubstr("dns-lookup-failed"));
   EXPECT_THAT(mx.out, HasSubstr(".example secure\n   the line of .example"));
   EXPECT_THAT(mx.out, HasSubstr("dns-lookup-failed"));
 
@@ -321,6 +328,15 @@ TEST_F(LiveTest, WhatTheServiceRefusesIsNotComputedHereInstead) {
   const Ran ran = store_.Run({"explain", "bank.example"});
   EXPECT_EQ(ran.status, 4) << ran.out;
   EXPECT_THAT(ran.err, HasSubstr("service-busy"));
+}
+
+TEST_F(LiveTest, DoctorDoesNotTakeARefusalForAServiceThatIsDown) {
+  FakeService service(store_.path("query"),
+                      "error 4.3.5 client-not-allowed: uid 65534");
+  const Ran ran = store_.Run({"doctor", "--no-mta", "--no-dns"});
+  EXPECT_THAT(ran.out, HasSubstr("[service-refuses]"));
+  EXPECT_THAT(ran.out, HasSubstr("sudo pin-admin doctor"));
+  EXPECT_EQ(ran.out.find("all mail is deferred"), std::string::npos) << ran.out;
 }
 
 TEST_F(LiveTest, AnAnswerThatIsNoJsonIsAnError) {

@@ -152,12 +152,21 @@ TEST_F(PinCommandsTest, AnUnclearNameOfAPinIsAnsweredWithThoseThereAre) {
                "aaaaaaaa" + std::string(56, 'b'), "--label", "one"});
   store_.Good({"pin", "add", "bank.example", "--digest",
                "aaaaaaaa" + std::string(56, 'c'), "--label", "two"});
-  for (const char* which : {"aaaaaaaa", "aaaaaaa", "three", ""}) {
+  // Two are meant by the first; the others are a "no", as of any other absent
+  // thing.
+  const std::pair<const char*, int> cases[] = {
+      {"aaaaaaaa", 2}, {"aaaaaaa", 1}, {"three", 1}};
+  for (const auto& [which, status] : cases) {
     SCOPED_TRACE(which);
-    const Ran ran = store_.Run({"pin", "remove", "bank.example", which});
-    EXPECT_EQ(ran.status, 2) << ran.err;
-    EXPECT_THAT(ran.err, HasSubstr("'one'"));
+    for (const char* verb : {"remove", "promote"}) {
+      const Ran ran = store_.Run({"pin", verb, "bank.example", which});
+      EXPECT_EQ(ran.status, status) << ran.err;
+      EXPECT_THAT(ran.err, HasSubstr("'one'"));
+    }
   }
+  const Ran none = store_.Run({"pin", "remove", "clinic.example", "one"});
+  EXPECT_EQ(none.status, 1) << none.err;
+  EXPECT_THAT(none.err, HasSubstr("no pins for this key"));
   EXPECT_EQ(store_.GoodJson({"pin", "list"})["pins"].size(), 2u);
 }
 

@@ -261,6 +261,14 @@ TEST_F(VerifyTest, ASingleChainComesFromFiles) {
   EXPECT_EQ(RunBinary({"verify", "--chain", chain}).status, 2);
   EXPECT_EQ(with({"--name", "192.0.2.1"}).status, 1);
   EXPECT_EQ(with({"--level", "dane"}).status, 4);
+  // Which file it is, and no advice about a server.
+  const std::string text = files.Write("text.pem", "hello\n");
+  const Ran no_chain = RunBinary({"verify", "--chain", text, "--trust", roots});
+  EXPECT_EQ(no_chain.status, 4);
+  EXPECT_EQ(no_chain.err, "pin-admin: chain: no PEM certificate in it\n");
+  const Ran no_trust = RunBinary({"verify", "--chain", chain, "--trust", text});
+  EXPECT_EQ(no_trust.status, 4);
+  EXPECT_THAT(no_trust.err, HasSubstr("pin-admin: trust: "));
 }
 
 // The public suite is not ours to copy: it is read where it is.
