@@ -29,7 +29,8 @@ Diagnosis Refused(const std::string& path, const Error& error) {
       "service-refuses", path, error,
       "the service runs and does not talk to this user (query-users): whether "
       "it serves mail as it should is for another one to ask",
-      "sudo pin-admin doctor");
+      "sudo pin-admin doctor\nif root is refused: name in query-users whom "
+      "'user' names in postern.conf");
 }
 
 Diagnosis Silent(const std::string& path, const Error& error) {
