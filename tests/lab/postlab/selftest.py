@@ -259,6 +259,8 @@ def check_scripts(world: World, tally: report.Tally) -> None:
 
 def _departure(met: dict, script: dict) -> str:
     """Where what was met is not what the script says."""
+    if "hold-greeting" in script:
+        return "a greeting" if "greeting" in met else ""
     if met.get("greeting") != script.get("greeting", "220")[:3]:
         return "another greeting"
     if met["greeting"] != "220":
@@ -309,8 +311,8 @@ def check_delivery(world: World, tally: report.Tally) -> None:
 
 def _reachable(receiver) -> bool:
     """Whether smtp(8) at level `may` and without SNI gets through at the first attempt."""
-    departs = {"greeting", "mail", "rcpt", "data", "dot", "size", "hold", "hold-dot", "handshake", "sni",
-               "extensions"}
+    departs = {"greeting", "mail", "rcpt", "data", "dot", "size", "hold", "hold-dot", "hold-greeting",
+               "handshake", "sni", "extensions"}
     return (receiver.port == 25 and not receiver.auth
             and receiver.tls != "wrapper" and not receiver.ipv6 and not receiver.host.endswith(".bogus.test")
             and not departs & set(receiver.script or {}))

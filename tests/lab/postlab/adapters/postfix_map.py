@@ -81,7 +81,7 @@ class PostfixMap(PostfixPipe):
                 + ("" if transport.door else SMTPD))
 
     def advised(self) -> list[str]:
-        return [f"{key} = {value}" for key, value in OPTIONS.items()]
+        return [f"{key} = {value}".rstrip() for key, value in OPTIONS.items()]
 
     def printed(self, admin) -> str:
         return admin.run("config", "postfix", "--maps", "--queue-directory",

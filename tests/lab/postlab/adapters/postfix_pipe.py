@@ -121,9 +121,11 @@ class PostfixPipe(Adapter):
                 "time_limit": TIME_LIMIT}
 
     def _service(self, transport: Transport) -> str:
+        # The lab's own test has no service, and sends nothing this way.
+        door = transport.door or (self.service.pipe if self.service else "/nonexistent")
         return (f"{transport.name} unix - n n - - pipe\n"
                 f"  {FLAGS}\n"
-                f"  argv={transport.program or self.program} --socket {transport.door or self.service.pipe} {transport.options}"
+                f"  argv={transport.program or self.program} --socket {door} {transport.options}"
                 f" {transport.arguments}\n")
 
     def advised(self) -> list[str]:
