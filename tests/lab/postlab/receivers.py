@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from .scenarios import Receiver
 _LINE = re.compile(r"receiver/(?P<name>[\w-]+)/smtpd\[(?P<pid>\d+)\]: (?P<text>.*)$")
 _COUNT = re.compile(r"\b(ehlo|helo|starttls|mail|rcpt|data|bdat|quit|auth)=(\d+)(?:/(\d+))?")
 _LOGIN = re.compile(r"sasl_method=(?P<how>[\w-]+), sasl_username=(?P<who>\w+)")
+_TAKEN_AS = re.compile(rb"\(Postfix\) with \w+ id (\w+)")
 MARK = b"X-Lab-Id: "
 
 
@@ -213,6 +215,22 @@ class Receivers:
         real = sum("/cleanup[" in line and f"message-id=<{mark}@" in line
                    for line in self.postfix.log.lines())
         return real + sum(copy.raw for copy in self.messages(mark))
+
+    def copies(self) -> Counter:
+        """Of each X-Lab-Id, how often a receiver took it: by the mail itself, as a restart of
+        the receivers costs lines of their log. What one delivers twice to its maildir after
+        being stopped in the middle of it counts once."""
+        taken = set()
+        new = self.mail / "all" / "new"
+        for entry in os.scandir(new) if new.exists() else ():
+            ours = _TAKEN_AS.search(Path(entry.path).read_bytes()[:4096])
+            taken.add((self._mark(Path(entry.path)), ours[1] if ours else entry.name))
+        counted = Counter(mark for mark, _ in taken)
+        for line in self.events.lines():
+            event = json.loads(line)
+            if event["event"] == "message" and event["taken"]:
+                counted[self._mark(Path(event["file"]))] += 1
+        return counted
 
     def _from_maildir(self, file: Path, mark: str) -> Message:
         head = file.read_bytes()[:4096]
