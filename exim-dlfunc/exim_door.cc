@@ -35,10 +35,6 @@ using Outcome = RecipientResult::Outcome;
 constexpr std::chrono::seconds kPlanBudget{30};
 constexpr std::chrono::seconds kJudgeBudget{15};
 
-Error Invalid(std::string what) {
-  return {Reason::kRequestInvalid, std::move(what)};
-}
-
 Reply Deferred(const RecipientResult& result) {
   return {"deferred", OneLine(result.status + " " + result.text, 900)};
 }

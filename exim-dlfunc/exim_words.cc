@@ -14,10 +14,6 @@ bool IsAmong(std::string_view word,
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-Error Invalid(std::string what) {
-  return {Reason::kRequestInvalid, std::move(what)};
-}
-
 }  // namespace
 
 Status CheckFields(const Request& request,

@@ -20,7 +20,7 @@ bool IsAnchorName(const std::string& name) {
              ".") == std::string::npos;
 }
 
-ExitStatus RunAdd(Context& context) {
+ExitStatus RunAnchorAdd(Context& context) {
   Output& out = context.out;
   const std::string name = context.args.Argument(0);
   if (!IsAnchorName(name)) {
@@ -60,7 +60,7 @@ ExitStatus RunAdd(Context& context) {
   return status;
 }
 
-ExitStatus RunList(Context& context) {
+ExitStatus RunAnchorList(Context& context) {
   Output& out = context.out;
   Result<std::unique_ptr<AuthorStore>> store = OpenAuthorStore(context);
   if (!store) return out.CouldNot(store.error());
@@ -85,7 +85,7 @@ ExitStatus RunList(Context& context) {
   return ExitStatus::kGood;
 }
 
-ExitStatus RunRemove(Context& context) {
+ExitStatus RunAnchorRemove(Context& context) {
   Output& out = context.out;
   const std::string name = context.args.Argument(0);
   Result<std::unique_ptr<AuthorStore>> store = OpenAuthorStore(context);
@@ -113,16 +113,16 @@ std::vector<Command> AnchorCommands() {
         {DryRunOption()},
         "pin-admin anchor add partner-ca partner-ca.pem\n"
         "pin-admin policy set partner.example secure ca=anchor:partner-ca"},
-       RunAdd},
+       RunAnchorAdd},
       {{"anchor list", "list anchors", "", {}, {}, "pin-admin anchor list"},
-       RunList},
+       RunAnchorList},
       {{"anchor remove",
         "remove an anchor that no line names",
         "",
         {{"NAME", "what lines called it"}},
         {DryRunOption()},
         "pin-admin anchor remove partner-ca"},
-       RunRemove},
+       RunAnchorRemove},
   };
 }
 

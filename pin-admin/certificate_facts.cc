@@ -10,10 +10,6 @@
 namespace postern {
 namespace {
 
-Error Invalid(std::string detail) {
-  return Error(Reason::kRequestInvalid, std::move(detail));
-}
-
 std::string AddressText(const std::string& octets) {
   if (octets.size() == 4) {
     std::array<std::uint8_t, 4> bytes{};

@@ -12,7 +12,7 @@
 namespace postern {
 namespace {
 
-using Weight = TableComplaint::Weight;
+using Complaint = TableComplaint::Weight;
 
 const PolicyRow* RowOf(std::span<const PolicyRow> rows, const PolicyKey& key) {
   const auto found =
@@ -24,7 +24,7 @@ const PolicyRow* RowOf(std::span<const PolicyRow> rows, const PolicyKey& key) {
 std::size_t CountRefused(const std::vector<TableComplaint>& complaints) {
   return static_cast<std::size_t>(std::count_if(
       complaints.begin(), complaints.end(),
-      [](const TableComplaint& c) { return c.weight == Weight::kRefused; }));
+      [](const TableComplaint& c) { return c.weight == Complaint::kRefused; }));
 }
 
 std::string Lines(std::size_t count) {
@@ -199,7 +199,7 @@ void ShowComplaints(Output& out,
                            .Set("text", complaint.text);
     const std::string where =
         "line " + std::to_string(complaint.number) + ", " + complaint.subject;
-    if (complaint.weight == Weight::kRefused) {
+    if (complaint.weight == Complaint::kRefused) {
       refused.Add(entry);
       out.Warn(where + ", is not taken: " + complaint.text);
     } else {

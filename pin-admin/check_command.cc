@@ -46,7 +46,7 @@ bool HasServers(const PolicyKey& key) {
          key.kind() == PolicyKey::Kind::kNextHop;
 }
 
-Checked Destination(const PolicyKey& key) {
+Checked WhatToCheck(const PolicyKey& key) {
   Checked checked;
   checked.destination = key.str();
   if (key.kind() != PolicyKey::Kind::kNextHop) return checked;
@@ -83,7 +83,7 @@ Result<Agenda> MakeAgenda(AuthorStore& store, const Context& context,
                    "'" + name + "' has no servers of its own to look at");
     }
     if (wanted.emplace(key->str(), agenda.destinations.size()).second) {
-      agenda.destinations.push_back(Destination(*key));
+      agenda.destinations.push_back(WhatToCheck(*key));
     }
   }
   const bool all = wanted.empty();
@@ -100,7 +100,7 @@ Result<Agenda> MakeAgenda(AuthorStore& store, const Context& context,
       }
       return {};
     }
-    if (all) agenda.destinations.push_back(Destination(row.key));
+    if (all) agenda.destinations.push_back(WhatToCheck(row.key));
     Checked& checked =
         all ? agenda.destinations.back() : agenda.destinations[found->second];
     checked.remarks = std::move(remarks);
@@ -181,14 +181,14 @@ void ProbeAll(Context& context, const CheckOptions& options, Inquiry& inquiry,
       });
 }
 
-Json ToJson(const Checked& checked) {
+Json CheckedJson(const Checked& checked) {
   return Json::MakeObject()
       .Set("destination", checked.destination)
       .Set("next_hop",
            checked.next_hop.empty() ? Json() : Json(checked.next_hop))
       .Set("result", Summary(checked.remarks))
       .Set("line", checked.answer["plan"]["line"])
-      .Set("remarks", postern::ToJson(checked.remarks));
+      .Set("remarks", ToJson(checked.remarks));
 }
 
 // One line and its details, as monitoring plugins print them.
@@ -297,7 +297,7 @@ ExitStatus RunCheck(Context& context) {
   Json list = Json::MakeArray();
   for (const Checked& checked : agenda->destinations) {
     status = Gravest(status, StatusOf(checked.remarks));
-    list.Add(ToJson(checked));
+    list.Add(CheckedJson(checked));
   }
   out.doc().Set("answered_by", why.empty() ? "service" : "pin-admin");
   out.doc().Set("destinations", std::move(list));

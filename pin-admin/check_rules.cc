@@ -13,14 +13,8 @@ namespace postern {
 namespace {
 
 using Weight = Remark::Weight;
-const Json::Array kNothing;
 
-const Json::Array& Items(const Json& json) {
-  const Json::Array* items = json.array();
-  return items != nullptr ? *items : kNothing;
-}
-
-std::string Text(const Json& json) { return std::string(json.text()); }
+std::string Verbatim(const Json& json) { return std::string(json.text()); }
 
 Weight WeightOf(const Json& reason) {
   const std::optional<Reason> known = ReasonFromToken(reason.text());
@@ -28,7 +22,7 @@ Weight WeightOf(const Json& reason) {
 }
 
 std::string Where(const Json& connection) {
-  return Text(connection["host"]) + " " + Text(connection["address"]);
+  return Verbatim(connection["host"]) + " " + Verbatim(connection["address"]);
 }
 
 bool Passed(const Json& connection) {
@@ -37,19 +31,20 @@ bool Passed(const Json& connection) {
 
 // What a passing connection was proven by that somebody wants to hear of.
 void NoteFindings(const Json& connection, std::vector<Remark>& remarks) {
-  for (const Json& finding : Items(connection["verdict"]["findings"])) {
+  for (const Json& finding : connection["verdict"]["findings"].items()) {
     const bool* noteworthy = finding["noteworthy"].boolean();
     if (noteworthy == nullptr || !*noteworthy) continue;
     if (finding["source"].text() == "pin") {
       remarks.push_back(
           {Weight::kWarning, "backup-key",
            Where(connection) + ": the server switched to the backup key (" +
-               Text(finding["detail"]) +
+               Verbatim(finding["detail"]) +
                "). If its owner says that this is for good: 'pin-admin pin "
                "promote', and ask for the next backup key"});
     } else {
-      remarks.push_back({Weight::kNote, "weak-name",
-                         Where(connection) + ": " + Text(finding["detail"])});
+      remarks.push_back(
+          {Weight::kNote, "weak-name",
+           Where(connection) + ": " + Verbatim(finding["detail"])});
     }
   }
 }
@@ -57,7 +52,7 @@ void NoteFindings(const Json& connection, std::vector<Remark>& remarks) {
 // The leaf's end, where there is a certificate that parses.
 void NoteExpiry(const Json& connection, const CheckOptions& options,
                 std::set<std::string>& told, std::vector<Remark>& remarks) {
-  const Json::Array& chain = Items(connection["chain"]);
+  const Json::Array& chain = connection["chain"].items();
   if (chain.empty()) return;
   const std::optional<std::string> octets = FromBase64(chain.front().text());
   if (!octets) return;
@@ -65,7 +60,7 @@ void NoteExpiry(const Json& connection, const CheckOptions& options,
       Certificate::Parse(DerCertificate(octets->begin(), octets->end()));
   if (!leaf || leaf->not_after() >= options.now + options.soon) return;
   const bool over = leaf->not_after() < options.now;
-  const std::string text = Text(connection["host"]) + ": its certificate " +
+  const std::string text = Verbatim(connection["host"]) + ": its certificate " +
                            (over ? "expired " : "expires ") +
                            Relative(leaf->not_after(), options.now);
   // Where the policy passes all the same (a pin), that is only worth knowing.
@@ -77,8 +72,8 @@ void NoteExpiry(const Json& connection, const CheckOptions& options,
 
 std::string Failure(const Json& connection) {
   const Json& verdict = connection["verdict"];
-  return Where(connection) + ": " + Text(verdict["reason"]) + ", " +
-         Text(verdict["sentence"]);
+  return Where(connection) + ": " + Verbatim(verdict["reason"]) + ", " +
+         Verbatim(verdict["sentence"]);
 }
 
 // Some servers pass and some don't: mail goes, and one day it won't.
@@ -109,7 +104,7 @@ void JudgeAllFailed(const std::vector<const Json*>& failed, const Json& plan,
     const Json& reason = (*connection)["verdict"]["reason"];
     const Weight weight = WeightOf(reason);
     const bool delivered = dry && weight == Weight::kNo;
-    remarks.push_back({delivered ? Weight::kWarning : weight, Text(reason),
+    remarks.push_back({delivered ? Weight::kWarning : weight, Verbatim(reason),
                        Failure(*connection) +
                            (delivered ? "; on-fail= lets the mail go all the "
                                         "same"
@@ -120,20 +115,21 @@ void JudgeAllFailed(const std::vector<const Json*>& failed, const Json& plan,
 void JudgeHosts(const Json& plan, bool any_passed,
                 std::vector<Remark>& remarks) {
   std::set<std::string> notes;
-  for (const Json& host : Items(plan["hosts"])) {
+  for (const Json& host : plan["hosts"].items()) {
     for (const char* problem : {"failure", "refused"}) {
       const Json& what = host[problem];
       if (what.is_null()) continue;
       remarks.push_back(
           {any_passed ? Weight::kWarning : WeightOf(what["reason"]),
-           Text(what["reason"]),
-           Text(host["host"]) + ": " + Text(what["reason"]) + ", " +
-               Text(what["detail"])});
+           Verbatim(what["reason"]),
+           Verbatim(host["host"]) + ": " + Verbatim(what["reason"]) + ", " +
+               Verbatim(what["detail"])});
     }
-    for (const Json& note : Items(host["notes"])) notes.insert(Text(note));
+    for (const Json& note : host["notes"].items()) notes.insert(Verbatim(note));
     if (!host["weaker"].text().empty()) {
-      remarks.push_back({Weight::kWarning, "weaker-than-published",
-                         Text(host["host"]) + ": " + Text(host["weaker"])});
+      remarks.push_back(
+          {Weight::kWarning, "weaker-than-published",
+           Verbatim(host["host"]) + ": " + Verbatim(host["weaker"])});
     }
   }
   for (const std::string& note : notes) {
@@ -197,14 +193,14 @@ std::vector<Remark> CheckProbe(const Json& probe, const CheckOptions& options) {
   const Json& verdict = probe["verdict"];
   if (!verdict.is_null()) {
     remarks.push_back(
-        {WeightOf(verdict["reason"]), Text(verdict["reason"]),
-         Text(verdict["reason"]) + ": " + Text(verdict["sentence"])});
+        {WeightOf(verdict["reason"]), Verbatim(verdict["reason"]),
+         Verbatim(verdict["reason"]) + ": " + Verbatim(verdict["sentence"])});
     return remarks;
   }
   std::vector<const Json*> failed;
   std::set<std::string> told;
   std::size_t passed = 0;
-  for (const Json& connection : Items(probe["connections"])) {
+  for (const Json& connection : probe["connections"].items()) {
     NoteExpiry(connection, options, told, remarks);
     if (!Passed(connection)) {
       failed.push_back(&connection);

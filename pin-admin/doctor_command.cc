@@ -17,10 +17,6 @@ namespace {
 
 using Weight = Remark::Weight;
 
-void Append(std::vector<Diagnosis>& to, std::vector<Diagnosis> from) {
-  for (Diagnosis& diagnosis : from) to.push_back(std::move(diagnosis));
-}
-
 // The store's part: what is to be watched, and whether it is in force.
 void LookAtStore(Context& context, WatchedPolicy& policy,
                  std::vector<Diagnosis>& found) {

@@ -23,10 +23,6 @@
 namespace postern {
 namespace {
 
-Error Invalid(std::string detail) {
-  return Error(Reason::kRequestInvalid, std::move(detail));
-}
-
 Result<PostfixTableOptions> OptionsForPostfix(Context& context) {
   PostfixTableOptions options;
   options.allow_weak = context.args.Has("allow-weak");
@@ -137,7 +133,7 @@ ExitStatus Import(Context& context, AuthorStore& store,
                  waits);
 }
 
-ExitStatus RunPostfix(Context& context) {
+ExitStatus RunPostfixImport(Context& context) {
   Output& out = context.out;
   const std::string name = context.args.Argument(0);
   if (const auto status = NeedsTerminal(context, name)) return *status;
@@ -161,7 +157,7 @@ ExitStatus RunPostfix(Context& context) {
   return Import(context, **store, *rows, ReadPostfixTable(*text, *options));
 }
 
-ExitStatus RunCisco(Context& context) {
+ExitStatus RunCiscoImport(Context& context) {
   Output& out = context.out;
   const std::string path = context.args.Argument(0);
   if (const auto status = NeedsTerminal(context, path)) return *status;
@@ -254,7 +250,7 @@ std::vector<Change> PinChanges(Context& context, AuthorStore& store,
   return changes;
 }
 
-ExitStatus RunPins(Context& context) {
+ExitStatus RunPinImport(Context& context) {
   Output& out = context.out;
   const std::string path = context.args.Argument(0);
   const Result<PinListOptions> options = OptionsForPins(context);
@@ -313,7 +309,7 @@ std::vector<Command> ImportCommands() {
         "postmap -s hash:/etc/postfix/tls_policy > table.txt; postconf -x > "
         "conf.txt\n"
         "pin-admin policy import postfix table.txt --postconf conf.txt"},
-       RunPostfix},
+       RunPostfixImport},
       {{"policy import cisco",
         "take over a Cisco appliance's destination controls",
         "FILE is what destconfig's EXPORT writes. Each section's table_tls "
@@ -324,7 +320,7 @@ std::vector<Command> ImportCommands() {
         {PartialOption(), YesOption("do not ask"), DryRunOption()},
         "pin-admin policy import cisco destconfig.txt --dry-run\n"
         "pin-admin policy import cisco destconfig.txt"},
-       RunCisco},
+       RunCiscoImport},
       {{"pin import",
         "add the pins of a list",
         "A line has a key, a digest or the file of a certificate and, if "
@@ -342,7 +338,7 @@ std::vector<Command> ImportCommands() {
          DryRunOption()},
         "pin-admin pin import pins.csv --dry-run\n"
         "pin-admin pin import fingerprints.txt --kind cert"},
-       RunPins},
+       RunPinImport},
   };
 }
 

@@ -12,15 +12,6 @@
 namespace postern {
 namespace {
 
-const Json::Array kNothing;
-
-const Json::Array& Items(const Json& json) {
-  const Json::Array* items = json.array();
-  return items != nullptr ? *items : kNothing;
-}
-
-std::string Text(const Json& json) { return Clean(json.text()); }
-
 // "TLSA (secure) of mx.example" and its records, or the MTA-STS policy.
 void ShowPublished(Output& out, const Json& policy) {
   const bool sts = policy["type"].text() == "sts";
@@ -34,14 +25,14 @@ void ShowPublished(Output& out, const Json& policy) {
   }
   if (!policy["mode"].text().empty()) line += ", mode " + Text(policy["mode"]);
   if (!policy["id"].text().empty()) line += ", id " + Text(policy["id"]);
-  for (const Json& pattern : Items(policy["mx_patterns"])) {
+  for (const Json& pattern : policy["mx_patterns"].items()) {
     line += ", mx " + Text(pattern);
   }
   if (!policy["detail"].text().empty())
     line += " (" + Text(policy["detail"]) + ")";
   out.Line("   published " + line);
   if (sts) return;
-  for (const Json& record : Items(policy["text"])) {
+  for (const Json& record : policy["text"].items()) {
     out.Line("      " + Text(record));
   }
 }
@@ -51,7 +42,7 @@ void ShowHost(Output& out, const Json& host, std::size_t number) {
   if (const std::int64_t* port = host["port"].integer()) {
     line += ":" + std::to_string(*port);
   }
-  for (const Json& address : Items(host["addresses"])) {
+  for (const Json& address : host["addresses"].items()) {
     line += "  " + Text(address);
   }
   if (!host["address_security"].text().empty()) {
@@ -74,25 +65,25 @@ void ShowHost(Output& out, const Json& host, std::size_t number) {
            (host["servername"].is_null()
                 ? ""
                 : ", SNI " + Text(host["servername"])));
-  for (const Json& verifier : Items(host["requires"])) {
+  for (const Json& verifier : host["requires"].items()) {
     out.Line("   must satisfy " + Text(verifier["source"]) + ": " +
              Text(verifier["what"]));
   }
   if (const bool* login = host["login"].boolean(); login && *login) {
     out.Line("   then log in, with the credentials of this next hop");
   }
-  for (const Json& verifier : Items(host["records"])) {
+  for (const Json& verifier : host["records"].items()) {
     out.Line("   looked at, and nothing depends on it: " +
              Text(verifier["source"]) + ": " + Text(verifier["what"]));
   }
-  for (const Json& policy : Items(host["published_policies"])) {
+  for (const Json& policy : host["published_policies"].items()) {
     ShowPublished(out, policy);
   }
   if (!host["weaker"].text().empty()) {
     out.Line("   " +
              out.Paint(Colour::kWarning, "weaker: " + Text(host["weaker"])));
   }
-  for (const Json& note : Items(host["notes"])) {
+  for (const Json& note : host["notes"].items()) {
     out.Line("   " + out.Paint(Colour::kWarning, Text(note)));
   }
 }
@@ -119,7 +110,7 @@ ExitStatus ShowPlan(Output& out, const Json& plan) {
   if (!plan["valid_until"].is_null()) {
     out.Line("   as it stands until " + Text(plan["valid_until"]));
   }
-  for (const Json& hop : Items(plan["failed_hops"])) {
+  for (const Json& hop : plan["failed_hops"].items()) {
     out.Line("   " + Text(hop["hop"]) + ": " +
              out.Paint(Colour::kBad, Text(hop["reason"])) + ": " +
              Text(hop["detail"]));
@@ -128,7 +119,7 @@ ExitStatus ShowPlan(Output& out, const Json& plan) {
   std::size_t number = 0;
   bool usable = false, weaker = false;
   ExitStatus worst = ExitStatus::kNo;
-  for (const Json& host : Items(plan["hosts"])) {
+  for (const Json& host : plan["hosts"].items()) {
     ShowHost(out, host, ++number);
     weaker = weaker || !host["weaker"].text().empty();
     // A host whose lookup failed is refused for that: not found out, and no
@@ -179,7 +170,7 @@ void ShowSmtpPolicy(Output& out, const Json& policy) {
              ", " + out.Paint(Colour::kWarning, "has to defer") + ": " +
              Text(policy["answer"]));
   }
-  for (const Json& note : Items(policy["notes"])) {
+  for (const Json& note : policy["notes"].items()) {
     out.Line("   " + out.Paint(Colour::kWarning, Text(note)));
   }
 }

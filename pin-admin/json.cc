@@ -9,7 +9,7 @@ namespace {
 using Library = nlohmann::ordered_json;
 
 // A hostile document must not exhaust the stack; ours are a few levels deep.
-constexpr int kMaxDepth = 32;
+constexpr int kDeepestDocument = 32;
 
 Library ToLibrary(const Json& json) {
   if (const bool* value = json.boolean()) return *value;
@@ -93,6 +93,12 @@ const Json& Json::operator[](std::string_view name) const {
   return null;
 }
 
+const Json::Array& Json::items() const {
+  static const Array none;
+  const Array* items = array();
+  return items != nullptr ? *items : none;
+}
+
 std::string_view Json::text() const {
   const std::string* value = string();
   return value ? std::string_view(*value) : std::string_view();
@@ -112,8 +118,8 @@ Result<Json> Json::Parse(std::string_view text) {
     bool too_deep = false;
     const Library::parser_callback_t bound =
         [&too_deep](int depth, Library::parse_event_t, Library&) {
-          if (depth > kMaxDepth) too_deep = true;
-          return depth <= kMaxDepth;
+          if (depth > kDeepestDocument) too_deep = true;
+          return depth <= kDeepestDocument;
         };
     const Library value = Library::parse(text, bound);
     if (too_deep) {

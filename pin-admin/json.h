@@ -53,6 +53,8 @@ class Json {
 
   // The member, or a null where there is none or this is no object.
   const Json& operator[](std::string_view name) const;
+  // An array's items; none for what is no array.
+  const Array& items() const;
   // The string, or nothing for what is no string.
   std::string_view text() const;
   // Items of an array, members of an object; 0 otherwise.

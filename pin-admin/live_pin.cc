@@ -17,13 +17,6 @@
 namespace postern {
 namespace {
 
-const Json::Array kNothing;
-
-const Json::Array& Items(const Json& json) {
-  const Json::Array* items = json.array();
-  return items != nullptr ? *items : kNothing;
-}
-
 // One key, where it was seen, and what vouches for it.
 struct LiveKey {
   Pin pin;
@@ -113,7 +106,7 @@ void Vouch(const Json& host, const Json& look, const NextHop& target,
       key.vouchers.insert("a trusted authority names it for " + domain->str());
     }
   }
-  for (const Json& digest : Items(proven)) {
+  for (const Json& digest : proven.items()) {
     if (!digest.text().empty() && digest.text() == leaf["spki_sha256"].text()) {
       key.vouchers.insert("it was proven by a trusted authority before");
     }
@@ -121,7 +114,7 @@ void Vouch(const Json& host, const Json& look, const NextHop& target,
   if (host["tlsa"]["security"].text() == "secure") {
     const std::string record =
         "3 1 1 " + std::string(leaf["spki_sha256"].text());
-    for (const Json& published : Items(host["tlsa"]["records"])) {
+    for (const Json& published : host["tlsa"]["records"].items()) {
       if (published.text() == record) {
         key.vouchers.insert("a signed TLSA record of " + name + " names it");
       }
@@ -135,14 +128,14 @@ Result<std::vector<LiveKey>> Collect(const Json& answer,
                                      const Pin& blank,
                                      std::vector<std::string>& failures) {
   std::map<std::string, LiveKey> keys;
-  const Json::Array& walks = Items(answer["walks"]);
+  const Json::Array& walks = answer["walks"].items();
   for (std::size_t i = 0; i < walks.size() && i < targets.size(); ++i) {
-    for (const Json& host : Items(walks[i]["hosts"])) {
-      for (const Json& address : Items(host["addresses"])) {
+    for (const Json& host : walks[i]["hosts"].items()) {
+      for (const Json& address : host["addresses"].items()) {
         const Json& look = address["with_sni"];
         const std::string where = std::string(host["host"].text()) + " " +
                                   std::string(address["address"].text());
-        const Json::Array& chain = Items(look["chain"]);
+        const Json::Array& chain = look["chain"].items();
         if (chain.empty()) {
           failures.push_back(where + ": " +
                              std::string(look["error"]["reason"].text()));

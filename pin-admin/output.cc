@@ -88,6 +88,8 @@ std::size_t Width(std::string_view text) {
 
 }  // namespace
 
+std::string Text(const Json& json) { return Clean(json.text()); }
+
 std::string Clean(std::string_view text) {
   std::string out;
   out.reserve(text.size());

@@ -118,7 +118,7 @@ void Advise(Context& context, const PolicyRow* row, const Pin& pin) {
   }
 }
 
-ExitStatus RunAdd(Context& context) {
+ExitStatus RunPinAdd(Context& context) {
   Output& out = context.out;
   const Result<std::string> source = SourceOf(context.args);
   if (!source) return out.Usage(source.error().detail());
@@ -144,7 +144,7 @@ ExitStatus RunAdd(Context& context) {
   return status;
 }
 
-ExitStatus RunList(Context& context) {
+ExitStatus RunPinList(Context& context) {
   Output& out = context.out;
   std::string wanted = context.args.Argument(0);
   if (!wanted.empty()) {
@@ -194,7 +194,7 @@ Result<Pin> NamedPin(Context& context, AuthorStore& store) {
                  context.args.Argument(1));
 }
 
-ExitStatus RunRemove(Context& context) {
+ExitStatus RunPinRemove(Context& context) {
   Output& out = context.out;
   Result<std::unique_ptr<AuthorStore>> store = OpenAuthorStore(context);
   if (!store) return out.CouldNot(store.error());
@@ -264,7 +264,7 @@ std::vector<Command> PinCommands() {
         "3F:9A:… --label 'mx 2026'\n"
         "pin-admin pin add bank.example --from-file next.pem --role backup\n"
         "pin-admin pin add bank.example --from-live"},
-       RunAdd},
+       RunPinAdd},
       {{"pin list",
         "list pins",
         "",
@@ -272,7 +272,7 @@ std::vector<Command> PinCommands() {
         {},
         "pin-admin pin list\n"
         "pin-admin pin list bank.example"},
-       RunList},
+       RunPinList},
       {{"pin remove",
         "remove a pin",
         "",
@@ -280,7 +280,7 @@ std::vector<Command> PinCommands() {
         {DryRunOption()},
         "pin-admin pin remove bank.example 3f9a04d1\n"
         "pin-admin pin remove bank.example 'mx 2026'"},
-       RunRemove},
+       RunPinRemove},
       {{"pin promote",
         "make a backup pin an active one",
         "The last step of a change of keys: the server shows the new key, "

@@ -7,10 +7,6 @@
 namespace postern {
 namespace {
 
-Error Invalid(std::string detail) {
-  return Error(Reason::kRequestInvalid, std::move(detail));
-}
-
 Status TakeTimes(Pin& pin, const Context& context) {
   const TimePoint now = context.clock.Now();
   for (const auto& [option, field] :

@@ -19,13 +19,6 @@
 namespace postern {
 namespace {
 
-const Json::Array kNothing;
-
-const Json::Array& Items(const Json& json) {
-  const Json::Array* items = json.array();
-  return items != nullptr ? *items : kNothing;
-}
-
 // The weak pins of one key, and where its servers are asked for.
 struct Candidate {
   PolicyKey key = PolicyKey::Default();
@@ -107,7 +100,7 @@ Json LookAtLeaf(const Json& connection, const std::vector<Pin>& pins) {
   Json look = Json::MakeObject();
   look.Set("where", std::string(connection["host"].text()) + " " +
                         std::string(connection["address"].text()));
-  const Json::Array& chain = Items(connection["chain"]);
+  const Json::Array& chain = connection["chain"].items();
   if (chain.empty()) {
     return look.Set("why", connection["verdict"]["reason"]);
   }
@@ -145,7 +138,7 @@ std::string LookAtAll(const Settings& settings, const Clock& clock,
                               std::string(verdict["sentence"].text()));
     }
     Json looks = Json::MakeArray();
-    for (const Json& connection : Items((*probe)["connections"])) {
+    for (const Json& connection : (*probe)["connections"].items()) {
       looks.Add(LookAtLeaf(connection, candidate.pins));
     }
     answers.Add(answer.Set("looks", std::move(looks)));
@@ -154,7 +147,7 @@ std::string LookAtAll(const Settings& settings, const Clock& clock,
 }
 
 // What becomes of all weak pins.
-struct Outcome {
+struct Upgrade {
   std::vector<Change> changes;
   Json upgraded = Json::MakeArray();
   Json kept = Json::MakeArray();
@@ -165,10 +158,10 @@ struct Outcome {
 // The changes for one key. A pin that several certificates match (one digest
 // can't, but one pin of a key can) becomes one pin for each key.
 void Decide(Context& context, const Candidate& candidate, const Json& answer,
-            const std::vector<Pin>& present, Outcome& outcome) {
+            const std::vector<Pin>& present, Upgrade& outcome) {
   Output& out = context.out;
   std::vector<Pin> added;
-  const Json::Array& looks = Items(answer["looks"]);
+  const Json::Array& looks = answer["looks"].items();
   const bool seen = std::any_of(looks.begin(), looks.end(), [](const Json& l) {
     return l["matches"].array() != nullptr;
   });
@@ -176,7 +169,7 @@ void Decide(Context& context, const Candidate& candidate, const Json& answer,
     const Pin& old = candidate.pins[i];
     bool matched = false;
     for (const Json& look : looks) {
-      const Json::Array& matches = Items(look["matches"]);
+      const Json::Array& matches = look["matches"].items();
       const bool mine =
           std::any_of(matches.begin(), matches.end(), [i](const Json& index) {
             return index.integer() != nullptr &&
@@ -243,7 +236,7 @@ Result<std::string> WantedKey(const Context& context) {
   return key->str();
 }
 
-Result<Outcome> LookAndDecide(Context& context, AuthorStore& store,
+Result<Upgrade> LookAndDecide(Context& context, AuthorStore& store,
                               const std::vector<Candidate>& candidates) {
   const Result<std::string> text = RunUnprivileged(context.settings.user, [&] {
     return LookAtAll(context.settings, context.clock, candidates);
@@ -254,13 +247,13 @@ Result<Outcome> LookAndDecide(Context& context, AuthorStore& store,
   if (answers->size() != candidates.size()) {
     return Error(Reason::kInternal, "the look at the servers is incomplete");
   }
-  Outcome outcome;
+  Upgrade outcome;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const Result<std::optional<PolicyRow>> row = store.Find(candidates[i].key);
     if (!row) return row.error();
     const std::vector<Pin> present =
         row->has_value() ? (*row)->pins : std::vector<Pin>();
-    Decide(context, candidates[i], Items(*answers)[i], present, outcome);
+    Decide(context, candidates[i], answers->items()[i], present, outcome);
   }
   return outcome;
 }
@@ -287,7 +280,7 @@ ExitStatus RunUpgrade(Context& context) {
              (wanted->empty() ? "." : " for " + *wanted + "."));
     return ExitStatus::kGood;
   }
-  Result<Outcome> outcome = LookAndDecide(context, **store, *candidates);
+  Result<Upgrade> outcome = LookAndDecide(context, **store, *candidates);
   if (!outcome) return out.CouldNot(outcome.error());
   out.doc().Set("upgraded", std::move(outcome->upgraded));
   out.doc().Set("kept", std::move(outcome->kept));

@@ -10,10 +10,6 @@ namespace {
 
 constexpr std::string_view kBlanks = " \t";
 
-Error Invalid(std::string detail) {
-  return Error(Reason::kRequestInvalid, std::move(detail));
-}
-
 Error At(int number, const std::string& detail) {
   return Invalid("line " + std::to_string(number) + ": " + detail);
 }

@@ -9,7 +9,7 @@ namespace postern {
 namespace {
 
 // Name and value as SplitQuoted() reads them back.
-std::string Quoted(std::string_view name, std::string_view value) {
+std::string Attribute(std::string_view name, std::string_view value) {
   std::string text = " " + std::string(name) + "=\"";
   for (const char c : value) {
     if (c == '"' || c == '\\') text += '\\';
@@ -25,7 +25,7 @@ std::string FormatPin(const Pin& pin) {
   if (pin.role == PinRole::kBackup) text += " role=backup";
   if (pin.valid_from) text += " from=" + FormatTime(*pin.valid_from);
   if (pin.valid_until) text += " until=" + FormatTime(*pin.valid_until);
-  if (!pin.label.empty()) text += Quoted("label", pin.label);
+  if (!pin.label.empty()) text += Attribute("label", pin.label);
   return text;
 }
 
@@ -34,7 +34,7 @@ std::string FormatOrigin(const std::string& certificate,
   std::string text;
   if (!certificate.empty()) text += " certificate=" + ToBase64(certificate);
   if (!added_by.empty()) {
-    text += Quoted("added-by", added_by) + " added=" + FormatTime(added_at);
+    text += Attribute("added-by", added_by) + " added=" + FormatTime(added_at);
   }
   return text;
 }

@@ -5,7 +5,7 @@
 namespace postern {
 namespace {
 
-constexpr std::string_view kHead =
+constexpr std::string_view kMapHead =
     R"(# --- /etc/postfix/main.cf: smtp(8) itself, by the policy map -------------------
 # Postfix goes on sending by itself and asks Postern before each delivery. What
 # its words can't hold (docs/policy-map.md) it is told to defer: 'pin-admin
@@ -68,7 +68,7 @@ PostfixMapLines PostfixMap(const Settings& settings,
                          : InetPlaceText(*settings.postfix_map.inet)) +
                 ":policy";
   lines.main_cf =
-      std::string(kHead) + "smtp_tls_policy_maps = " + lines.table + "\n" +
+      std::string(kMapHead) + "smtp_tls_policy_maps = " + lines.table + "\n" +
       std::string(kDigest) +
       "smtp_tls_fingerprint_digest = " + settings.postfix_map.digest + "\n" +
       std::string(kLevel) + std::string(kRest);

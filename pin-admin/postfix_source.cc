@@ -17,10 +17,6 @@
 namespace postern {
 namespace {
 
-Error Invalid(std::string detail) {
-  return Error(Reason::kRequestInvalid, std::move(detail));
-}
-
 // The program's path, found by PATH or where administrators' programs are, and
 // the instance that the environment names, which the program does not see.
 std::optional<std::vector<std::string>> PostfixProgram(

@@ -14,18 +14,9 @@
 namespace postern {
 namespace {
 
-const Json::Array kNothing;
-
-const Json::Array& Items(const Json& json) {
-  const Json::Array* items = json.array();
-  return items != nullptr ? *items : kNothing;
-}
-
-std::string Text(const Json& json) { return Clean(json.text()); }
-
 void ShowChain(Context& context, const Json& look) {
   Output& out = context.out;
-  const Json::Array& chain = Items(look["chain"]);
+  const Json::Array& chain = look["chain"].items();
   if (chain.empty()) return;
   ShowCertificate(out, chain.front(), context.clock.Now());
   for (std::size_t i = 1; i < chain.size(); ++i) {
@@ -39,7 +30,7 @@ void ShowAddress(Context& context, const Json& address) {
   Output& out = context.out;
   const Json& look = address["with_sni"];
   std::string line = "  " + Text(address["address"]);
-  for (const Json& name : Items(address["ptr"]["names"])) {
+  for (const Json& name : address["ptr"]["names"].items()) {
     line += "  PTR " + Text(name);
   }
   if (!address["ptr"]["confirmed"].is_null()) {
@@ -74,7 +65,7 @@ void ShowWalk(Context& context, const Json& walk) {
     out.Line("MX of " + Text(walk["target"]) + ": " + Text(mx["presence"]) +
              ", " + Text(mx["security"]));
   }
-  for (const Json& host : Items(walk["hosts"])) {
+  for (const Json& host : walk["hosts"].items()) {
     std::string line = Text(host["host"]);
     if (const std::int64_t* port = host["port"].integer()) {
       line += ":" + std::to_string(*port);
@@ -88,12 +79,12 @@ void ShowWalk(Context& context, const Json& walk) {
     }
     out.Line("");
     out.Line(out.Paint(Colour::kBold, line));
-    for (const Json& record : Items(host["tlsa"]["records"])) {
+    for (const Json& record : host["tlsa"]["records"].items()) {
       out.Line("  TLSA         " + Text(record) + " (" +
                Text(host["tlsa"]["security"]) + ", at " +
                Text(host["tlsa"]["base"]) + ")");
     }
-    for (const Json& address : Items(host["addresses"])) {
+    for (const Json& address : host["addresses"].items()) {
       ShowAddress(context, address);
     }
   }
@@ -103,7 +94,7 @@ void ShowNames(Output& out, const Json& names) {
   if (names.size() == 0) return;
   out.Line("");
   out.Line(out.Paint(Colour::kBold, "Names that a certificate has to carry"));
-  for (const Json& row : Items(names)) {
+  for (const Json& row : names.items()) {
     const bool* carried = row["carried"].boolean();
     out.Line("  " + Text(row["host"]) + ": " + Text(row["name"]) +
              (carried == nullptr ? ""

@@ -13,23 +13,17 @@ using Weight = Remark::Weight;
 using std::chrono::hours;
 
 constexpr hours kSoon{14 * 24};
-const Json::Array kNothing;
-
-const Json::Array& Items(const Json& json) {
-  const Json::Array* items = json.array();
-  return items != nullptr ? *items : kNothing;
-}
 
 // The leaf that a look saw, or null.
 const Json& Leaf(const Json& look) {
   static const Json none;
-  const Json::Array& chain = Items(look["chain"]);
+  const Json::Array& chain = look["chain"].items();
   return chain.empty() ? none : chain.front();
 }
 
 std::string List(const Json& names) {
   std::string text;
-  for (const Json& name : Items(names)) {
+  for (const Json& name : names.items()) {
     text += (text.empty() ? "" : ", ") + std::string(name.text());
   }
   return text.empty() ? "no names" : text;
@@ -153,7 +147,7 @@ void JudgeTlsa(const std::string& where, const Json& host,
                                "signed: they have no effect"});
     return;
   }
-  for (const Json& address : Items(host["addresses"])) {
+  for (const Json& address : host["addresses"].items()) {
     const Json& verdict = address["tlsa"];
     const std::string_view result = verdict["result"].text();
     const std::string why(verdict["reason"].text());
@@ -174,7 +168,7 @@ bool Carries(const Json& certificate, const std::string& reference) {
   const Result<ReferenceIdentity> identity =
       ReferenceIdentity::Parse(reference);
   if (!identity) return false;
-  for (const Json& name : Items(certificate["names"])) {
+  for (const Json& name : certificate["names"].items()) {
     if (identity->Matches(name.text())) return true;
   }
   return false;
@@ -189,14 +183,14 @@ std::vector<Remark> MeaningOf(const Json& walk, const NextHop& target,
         {Weight::kWarning, "trust-store-unavailable",
          "chains are not judged: " + std::string(walk["trust_error"].text())});
   }
-  for (const Json& host : Items(walk["hosts"])) {
+  for (const Json& host : walk["hosts"].items()) {
     const std::string name(host["host"].text());
     if (!host["error"].is_null()) {
       remarks.push_back(
           {Weight::kUnknown, std::string(host["error"]["reason"].text()),
            name + ": " + std::string(host["error"]["sentence"].text())});
     }
-    for (const Json& address : Items(host["addresses"])) {
+    for (const Json& address : host["addresses"].items()) {
       JudgeLook(name + " " + std::string(address["address"].text()) + ": ",
                 address, now, remarks);
     }
@@ -208,12 +202,12 @@ std::vector<Remark> MeaningOf(const Json& walk, const NextHop& target,
 Json NamesToCarry(const Json& walk, const NextHop& target) {
   Json list = Json::MakeArray();
   std::set<std::string> told;
-  for (const Json& host : Items(walk["hosts"])) {
+  for (const Json& host : walk["hosts"].items()) {
     const std::string name(host["host"].text());
     const auto add = [&](const std::string& wanted, std::string_view reference,
                          const char* who) {
       Json carried;
-      for (const Json& address : Items(host["addresses"])) {
+      for (const Json& address : host["addresses"].items()) {
         const Json& leaf = Leaf(address["with_sni"]);
         if (leaf.is_null()) continue;
         const bool has =

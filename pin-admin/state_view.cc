@@ -27,7 +27,7 @@ Result<std::unique_ptr<StateReader>> OpenState(Context& context) {
   return StateReader::Open(path);
 }
 
-Json ToJson(const StoredVerdict& stored) {
+Json StoredVerdictJson(const StoredVerdict& stored) {
   const SessionRecord& record = stored.record;
   Json json = Json::MakeObject();
   json.Set("at", FormatTime(record.at));
@@ -156,7 +156,7 @@ Result<std::vector<Observation>> ReadObservations(
 void ShowVerdicts(Output& out, const std::vector<StoredVerdict>& verdicts) {
   Json list = Json::MakeArray();
   for (const StoredVerdict& stored : verdicts) {
-    list.Add(ToJson(stored));
+    list.Add(StoredVerdictJson(stored));
     const SessionRecord& record = stored.record;
     const Verdict& verdict = record.verdict;
     std::string head = FormatTime(record.at) + "  " + record.destination;

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::string_view kSource = "mta-sts";
 // Longer than the service itself takes at the most.
-constexpr std::chrono::seconds kPatience{120};
+constexpr std::chrono::seconds kFetchPatience{120};
 
 Json TimeOrNull(TimePoint time) {
   return time == TimePoint{} || time >= kNeverRefresh ? Json()
@@ -99,7 +99,7 @@ ExitStatus Show(Context& context, const std::string& domain) {
   return domain.empty() || !ours.empty() ? ExitStatus::kGood : ExitStatus::kNo;
 }
 
-ExitStatus RunShow(Context& context) {
+ExitStatus RunStsShow(Context& context) {
   Output& out = context.out;
   std::string name;
   if (!context.args.Argument(0).empty()) {
@@ -120,7 +120,7 @@ Result<Reply> AskService(const Settings& settings, const std::string& verb,
   if (door == nullptr) {
     return Error{Reason::kServiceUnavailable, "there is no door-query"};
   }
-  const Deadline deadline = Deadline::After(kPatience);
+  const Deadline deadline = Deadline::After(kFetchPatience);
   Result<ServiceClient> client = ServiceClient::Connect(door->path, deadline);
   if (!client) return client.error();
   return client->Ask({verb, {{"domain", domain.str()}}}, deadline);
@@ -204,7 +204,7 @@ std::vector<Command> StsCommands() {
         {},
         "pin-admin sts show\n"
         "pin-admin sts show bank.example --json"},
-       RunShow},
+       RunStsShow},
       {{"sts refresh",
         "have the service fetch policies now",
         "Looks up the TXT record past the caches and fetches the policy, also "

@@ -30,7 +30,7 @@ using Weight = Remark::Weight;
 constexpr std::chrono::seconds kShortLife = std::chrono::hours(24);
 
 // What every step works with.
-struct Walk {
+struct DomainWalk {
   const Settings& settings;
   Resolver& resolver;
   const TlsClient& tls;
@@ -46,7 +46,7 @@ struct Walk {
   Deadline deadline() const { return Deadline::After(settings.timeouts.probe); }
 };
 
-void LookAtRecord(const Walk& walk) {
+void LookAtRecord(const DomainWalk& walk) {
   walk.doc.Set("record", Json());
   const Result<Domain> name = Domain::Parse("_mta-sts." + walk.domain.str());
   if (!name) {
@@ -84,7 +84,8 @@ void LookAtRecord(const Walk& walk) {
   }
 }
 
-std::optional<StsPolicy> ReadBody(const Walk& walk, const std::string& body) {
+std::optional<StsPolicy> ReadBody(const DomainWalk& walk,
+                                  const std::string& body) {
   Json lines = Json::MakeArray();
   for (const std::string& line : PolicyLines(body)) lines.Add(Clean(line));
   walk.doc.Set("policy", std::move(lines));
@@ -111,7 +112,7 @@ std::optional<StsPolicy> ReadBody(const Walk& walk, const std::string& body) {
   return std::move(read.policy);
 }
 
-std::optional<StsPolicy> LookAtPolicy(const Walk& walk) {
+std::optional<StsPolicy> LookAtPolicy(const DomainWalk& walk) {
   walk.doc.Set("policy", Json());
   const auto own = InterfaceAddresses();
   if (!own) {
@@ -142,13 +143,14 @@ std::optional<StsPolicy> LookAtPolicy(const Walk& walk) {
 }
 
 // One address of one MX host, judged as a delivery would be.
-struct Task {
+struct HostTask {
   const HostFacts* host;
   IpAddress address;
   HandshakeLook look;
 };
 
-void JudgeHost(const Walk& walk, const StsPolicy& policy, const Task& task,
+void JudgeHost(const DomainWalk& walk, const StsPolicy& policy,
+               const HostTask& task,
                const std::shared_ptr<const TrustStore>& trust, Json& list) {
   const std::string where =
       ToString(task.host->host) + " [" + task.address.str() + "]: ";
@@ -187,7 +189,8 @@ void JudgeHost(const Walk& walk, const StsPolicy& policy, const Task& task,
   list.Add(std::move(json));
 }
 
-void LookAtHosts(const Walk& walk, const StsPolicy& policy, bool progress) {
+void LookAtHosts(const DomainWalk& walk, const StsPolicy& policy,
+                 bool progress) {
   const auto trust = TrustStore::Load(walk.settings.trust_directory);
   if (!trust) {
     return walk.Say(Weight::kUnknown, "trust-unavailable",
@@ -195,7 +198,7 @@ void LookAtHosts(const Walk& walk, const StsPolicy& policy, bool progress) {
   }
   const ProbeHostList found = FindProbeHosts(
       walk.resolver, NextHop::ForDomain(walk.domain), walk.deadline());
-  std::vector<Task> tasks;
+  std::vector<HostTask> tasks;
   for (const HostFacts& host : found.hosts) {
     if (host.failure) {
       walk.Say(Weight::kUnknown, "mx-unreachable",
@@ -219,7 +222,8 @@ void LookAtHosts(const Walk& walk, const StsPolicy& policy, bool progress) {
         tasks[i].look = LookAt(request, walk.tls, walk.deadline());
       });
   Json list = Json::MakeArray();
-  for (const Task& task : tasks) JudgeHost(walk, policy, task, *trust, list);
+  for (const HostTask& task : tasks)
+    JudgeHost(walk, policy, task, *trust, list);
   walk.doc.Set("hosts", std::move(list));
 }
 
@@ -237,10 +241,10 @@ ExitStatus RunValidate(Context& context) {
 
   std::vector<Remark> remarks;
   out.doc().Set("domain", domain->str());
-  const Walk walk{context.settings,  (*network)->resolver(),
-                  (*network)->tls(), context.clock,
-                  helo->str(),       *domain,
-                  remarks,           out.doc()};
+  const DomainWalk walk{context.settings,  (*network)->resolver(),
+                        (*network)->tls(), context.clock,
+                        helo->str(),       *domain,
+                        remarks,           out.doc()};
   LookAtRecord(walk);
   const std::optional<StsPolicy> policy = LookAtPolicy(walk);
   out.doc().Set("hosts", Json());

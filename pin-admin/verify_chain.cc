@@ -71,33 +71,33 @@ VerifyAnswer VerifyPins(const VerifyRequest& request,
 }
 
 // What has to be shown.
-struct Needs {
+struct Asked {
   bool path = true;
   bool pin = false;
   bool tlsa = false;
 };
 
-Result<Needs> NeedsOf(const VerifyRequest& request) {
+Result<Asked> AskedBy(const VerifyRequest& request) {
   const bool pins = !request.pins.empty();
   const bool tlsa = !request.tlsa.empty();
   // Whoever names several wants all of them.
   if (!request.level) {
-    return Needs{!(pins || tlsa) || !request.trust.empty(), pins, tlsa};
+    return Asked{!(pins || tlsa) || !request.trust.empty(), pins, tlsa};
   }
   switch (*request.level) {
     case Level::kNone:
     case Level::kMay:
     case Level::kEncrypt:
-      return Needs{false, pins, tlsa};
+      return Asked{false, pins, tlsa};
     case Level::kFingerprint:
-      return Needs{false, true, tlsa};
+      return Asked{false, true, tlsa};
     case Level::kVerify:
     case Level::kSecure:
     case Level::kHosted:
-      return Needs{true, pins, tlsa};
+      return Asked{true, pins, tlsa};
     case Level::kDane:
     case Level::kDaneOnly:
-      return Needs{false, pins, true};
+      return Asked{false, pins, true};
     case Level::kSts:
     case Level::kAuto:
       break;
@@ -119,7 +119,7 @@ VerifyAnswer ErrorAnswer(const Error& error) {
 }
 
 VerifyAnswer Verify(const VerifyRequest& request) {
-  const Result<Needs> needs = NeedsOf(request);
+  const Result<Asked> needs = AskedBy(request);
   if (!needs) return ErrorAnswer(needs.error());
   const Result<std::vector<Certificate>> chain =
       ReadPemCertificates(request.chain);

@@ -7,10 +7,6 @@
 namespace postern {
 namespace {
 
-Error Invalid(std::string detail) {
-  return Error(Reason::kRequestInvalid, std::move(detail));
-}
-
 // A member that must be a string or null.
 Result<std::optional<std::string>> Text(const Json& json,
                                         std::string_view member) {

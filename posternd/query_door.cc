@@ -16,10 +16,6 @@ constexpr std::chrono::minutes kProbeBudget{5};
 // The lookup and the whole fetch.
 constexpr std::chrono::seconds kRefreshBudget{90};
 
-Error Invalid(std::string what) {
-  return Error{Reason::kRequestInvalid, std::move(what)};
-}
-
 Status CheckNoFields(const Request& request) {
   if (request.fields.empty()) return {};
   return Invalid("'" + request.verb + "' takes no fields");

@@ -15,10 +15,6 @@ namespace {
 constexpr std::size_t kFields = 9;
 constexpr std::size_t kAllFields = 12;
 
-Error Invalid(std::string what) {
-  return {Reason::kRequestInvalid, std::move(what)};
-}
-
 bool IsAlphanumeric(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
          (c >= 'A' && c <= 'Z');

@@ -27,10 +27,6 @@ namespace po = boost::program_options;
 
 using Given = std::map<std::string, std::vector<std::string>, std::less<>>;
 
-Error Invalid(std::string detail) {
-  return Error(Reason::kRequestInvalid, std::move(detail));
-}
-
 const SettingRow* RowNamed(std::string_view name) {
   for (const SettingRow& row : SettingRows()) {
     if (row.info.name == name) return &row;

@@ -14,7 +14,7 @@
 namespace postern {
 namespace {
 
-constexpr int kClassIn = 1;
+constexpr int kInternet = 1;
 constexpr std::size_t kLongestWhy = 200;
 constexpr const char* kLate = "no answer in time";
 constexpr const char* kStopped = "the resolver has stopped";
@@ -188,7 +188,7 @@ void UnboundResolver::Worker::Begin(std::shared_ptr<Question> question) {
   // Kept besides the map: OnAnswer() may run, and remove it, in this very call.
   const std::shared_ptr<Question> asked = open->question;
   const int result = ub_resolve_event(context_.get(), asked->name.c_str(),
-                                      static_cast<int>(asked->type), kClassIn,
+                                      static_cast<int>(asked->type), kInternet,
                                       open, OnAnswer, nullptr);
   if (result == 0) return;
   const auto found = open_.find(open);

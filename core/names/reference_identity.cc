@@ -11,14 +11,14 @@ namespace {
 
 // No underscore, unlike a Domain: a dNSName is in the preferred syntax of host
 // names (RFC 5280 section 4.2.1.6).
-bool IsLabelCharacter(char c) {
+bool IsHostNameCharacter(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-';
 }
 
 bool IsLabel(std::string_view label) {
   return !label.empty() && label.size() <= 63 && label.front() != '-' &&
          label.back() != '-' &&
-         std::all_of(label.begin(), label.end(), IsLabelCharacter);
+         std::all_of(label.begin(), label.end(), IsHostNameCharacter);
 }
 
 // One name of a certificate: "base", or "*.base" where `wildcard` is set.

@@ -31,6 +31,11 @@ class [[nodiscard]] Error {
   std::string detail_;
 };
 
+// What somebody said or wrote can't be taken: Reason::kRequestInvalid.
+inline Error Invalid(std::string detail) {
+  return {Reason::kRequestInvalid, std::move(detail)};
+}
+
 // Holds a T or an Error. Asking for the one that is not there is a programming
 // error and ends the process (std::get throws, nobody catches).
 template <typename T>

@@ -3,14 +3,11 @@
 #include <algorithm>
 
 #include "core/policy/line_attributes.h"
+#include "core/policy/line_words.h"
 #include "core/policy/policy_line.h"
 
 namespace postern {
 namespace {
-
-Error Refuse(std::string why) {
-  return {Reason::kPolicyInvalid, std::move(why)};
-}
 
 // "match= means nothing at encrypt: it is for ..."
 Error Meaningless(std::string_view attribute, const PolicyLine& line,
@@ -19,8 +16,8 @@ Error Meaningless(std::string_view attribute, const PolicyLine& line,
   if (line.level == Level::kAuto) {
     level += " floor=" + std::string(ToString(LocalLevel(line)));
   }
-  return Refuse(std::string(attribute) + "= means nothing at " + level +
-                ": it is for " + std::string(where));
+  return InvalidLine(std::string(attribute) + "= means nothing at " + level +
+                     ": it is for " + std::string(where));
 }
 
 bool ComparesNames(Level local) {
@@ -58,7 +55,7 @@ Status CheckNames(const PolicyLine& line) {
 
 Status CheckTls(const PolicyLine& line) {
   if (line.client_cert.empty() != line.client_key.empty()) {
-    return Refuse(
+    return InvalidLine(
         "client-cert= and client-key= come together; they may name "
         "the same file");
   }
@@ -79,7 +76,7 @@ Status CheckTls(const PolicyLine& line) {
   }
   if (line.source && line.family != Family::kAny &&
       line.source->is_v6() != (line.family == Family::kIpv6)) {
-    return Refuse("source= and family= contradict each other");
+    return InvalidLine("source= and family= contradict each other");
   }
   return {};
 }
@@ -98,7 +95,7 @@ Status CheckPublished(const PolicyLine& line) {
       case Level::kHosted:
         break;
       default:
-        return Refuse(
+        return InvalidLine(
             "floor= is one of may, encrypt, verify, secure, hosted, "
             "fingerprint");
     }
@@ -136,7 +133,7 @@ Status CheckOnFail(const PolicyLine& line) {
     case Level::kHosted:
       return {};
     default:
-      return Refuse(
+      return InvalidLine(
           "on-fail=" + std::string(ToString(line.on_fail)) +
           " never passes over a published policy, so it means nothing "
           "at " +
@@ -150,13 +147,13 @@ Status CheckOnFail(const PolicyLine& line) {
 Status CheckAlias(const PolicyLine& line) {
   if (line.alias.empty()) return {};
   const auto alias = AliasFromWord(line.alias);
-  if (!alias) return Refuse("there is no setting alias=" + line.alias);
+  if (!alias) return InvalidLine("there is no setting alias=" + line.alias);
   PolicyLine meant;
   ApplyAlias(*alias, meant);
   if (line.level != meant.level || line.match != meant.match ||
       line.cn != meant.cn || line.on_fail != meant.on_fail) {
-    return Refuse("the line is not what alias=" + line.alias +
-                  " means: leave alias= out");
+    return InvalidLine("the line is not what alias=" + line.alias +
+                       " means: leave alias= out");
   }
   return {};
 }

@@ -9,14 +9,7 @@
 namespace postern {
 namespace {
 
-constexpr std::size_t kLongestLine = 8192;
-
 bool IsBlank(char c) { return c == ' ' || c == '\t'; }
-
-bool IsControl(char c) {
-  const auto octet = static_cast<unsigned char>(c);
-  return octet < 0x20 || octet == 0x7f;
-}
 
 // Octets that follow the first one of a UTF-8 sequence; -1 if none can.
 int FollowingOctets(std::uint8_t first) {
@@ -53,10 +46,6 @@ bool IsUtf8(std::string_view text) {
   return true;
 }
 
-Error Refuse(std::string why) {
-  return {Reason::kPolicyInvalid, std::move(why)};
-}
-
 // Reads a quoted value; `rest` begins behind the opening quote and ends behind
 // the closing one.
 Result<std::string> TakeQuoted(std::string_view& rest) {
@@ -66,8 +55,8 @@ Result<std::string> TakeQuoted(std::string_view& rest) {
     rest.remove_prefix(1);
     if (c == '"') {
       if (!rest.empty() && !IsBlank(rest.front())) {
-        return Refuse("a blank is missing after the quoted value " +
-                      Quoted(value));
+        return InvalidLine("a blank is missing after the quoted value " +
+                           Quoted(value));
       }
       return value;
     }
@@ -76,14 +65,14 @@ Result<std::string> TakeQuoted(std::string_view& rest) {
       continue;
     }
     if (rest.empty() || (rest.front() != '"' && rest.front() != '\\')) {
-      return Refuse(
+      return InvalidLine(
           "in quotes, a backslash stands before a quote or another "
           "backslash only");
     }
     value += rest.front();
     rest.remove_prefix(1);
   }
-  return Refuse("the quote before " + Quoted(value) + " is never closed");
+  return InvalidLine("the quote before " + Quoted(value) + " is never closed");
 }
 
 std::string TakePlain(std::string_view& rest) {
@@ -110,8 +99,9 @@ Result<LineWord> TakeWord(std::string_view& rest) {
   }
   const std::string plain = TakePlain(rest);
   if (plain.find('"') != std::string::npos) {
-    return Refuse("quotes go around the whole value, as in note=\"a b\": " +
-                  Quoted(plain));
+    return InvalidLine(
+        "quotes go around the whole value, as in note=\"a b\": " +
+        Quoted(plain));
   }
   const std::size_t equals = plain.find('=');
   word.has_value = equals != std::string::npos;
@@ -122,15 +112,19 @@ Result<LineWord> TakeWord(std::string_view& rest) {
 
 }  // namespace
 
+Error InvalidLine(std::string why) {
+  return {Reason::kPolicyInvalid, std::move(why)};
+}
+
 Result<std::vector<LineWord>> SplitLine(std::string_view text) {
   if (text.size() > kLongestLine) {
-    return Refuse("the line is longer than 8192 octets");
+    return InvalidLine("the line is longer than 8192 octets");
   }
   const bool control = std::any_of(text.begin(), text.end(), [](char c) {
     return IsControl(c) && c != '\t';
   });
-  if (control) return Refuse("the line contains a control character");
-  if (!IsUtf8(text)) return Refuse("the line is not UTF-8 text");
+  if (control) return InvalidLine("the line contains a control character");
+  if (!IsUtf8(text)) return InvalidLine("the line is not UTF-8 text");
 
   std::vector<LineWord> words;
   while (!text.empty()) {

@@ -3,6 +3,7 @@
 // The words of a policy line, before they mean anything. Private to this room.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,12 @@
 #include "core/outcome/result.h"
 
 namespace postern {
+
+// In its canonical form as well.
+inline constexpr std::size_t kLongestLine = 8192;  // octets
+
+// kPolicyInvalid.
+Error InvalidLine(std::string why);
 
 // "name=value" or a bare word (`name` holds it, `has_value` is false).
 struct LineWord {

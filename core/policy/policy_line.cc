@@ -11,12 +11,6 @@
 namespace postern {
 namespace {
 
-constexpr std::size_t kLongestLine = 8192;
-
-Error Refuse(std::string why) {
-  return {Reason::kPolicyInvalid, std::move(why)};
-}
-
 Status SetLevel(const LineWord& word, PolicyLine& line) {
   if (!word.has_value) {
     if (const auto level = LevelFromToken(word.name)) {
@@ -36,7 +30,7 @@ Status SetLevel(const LineWord& word, PolicyLine& line) {
   }
   const std::string near =
       word.has_value ? "" : DidYouMean(ToLowerAscii(word.name), known);
-  return Refuse(
+  return InvalidLine(
       "after the key comes a level, and " +
       Quoted(word.has_value ? word.name + "=" + word.value : word.name) +
       " is none" + (near.empty() ? ": " : near + " The levels are ") + levels);
@@ -55,7 +49,7 @@ Result<PolicyLine> ParsePolicyLine(std::string_view text) {
   Result<std::vector<LineWord>> words = SplitLine(text);
   if (!words) return words.error();
   if (words->empty()) {
-    return Refuse("the line is empty: 'example.org secure' is one");
+    return InvalidLine("the line is empty: 'example.org secure' is one");
   }
   const LineWord& first = words->front();
   Result<PolicyKey> key = PolicyKey::Parse(
@@ -64,7 +58,7 @@ Result<PolicyLine> ParsePolicyLine(std::string_view text) {
   PolicyLine line;
   line.key = *std::move(key);
   if (words->size() < 2) {
-    return Refuse("the level is missing after " + Quoted(line.key.str()));
+    return InvalidLine("the level is missing after " + Quoted(line.key.str()));
   }
   if (Status status = SetLevel((*words)[1], line); !status)
     return status.error();
@@ -74,12 +68,12 @@ Result<PolicyLine> ParsePolicyLine(std::string_view text) {
     const auto same = [&](const LineWord& w) { return w.name == word->name; };
     if (word->has_value &&
         std::find_if(words->begin() + 2, word, same) != word) {
-      return Refuse(word->name + "= is there twice");
+      return InvalidLine(word->name + "= is there twice");
     }
     if (alias && word->has_value && DecidedByAlias(word->name, line)) {
-      return Refuse(word->name + "= is already decided by " + line.alias +
-                    ": write the level itself (" +
-                    std::string(ToString(line.level)) + ") to choose it");
+      return InvalidLine(word->name + "= is already decided by " + line.alias +
+                         ": write the level itself (" +
+                         std::string(ToString(line.level)) + ") to choose it");
     }
     if (Status status = SetAttribute(*word, line); !status) {
       return status.error();
@@ -89,7 +83,7 @@ Result<PolicyLine> ParsePolicyLine(std::string_view text) {
   // A-labels and ports can make the canonical form the longer one, and it has
   // to be readable, too.
   if (Format(line).size() > kLongestLine) {
-    return Refuse("the line's canonical form is longer than 8192 octets");
+    return InvalidLine("the line's canonical form is longer than 8192 octets");
   }
   return line;
 }

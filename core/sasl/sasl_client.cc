@@ -17,7 +17,7 @@ constexpr std::string_view kLogin = "LOGIN";
 // memory, log in elsewhere. All of them go over TLS to a peer that was passed.
 constexpr std::array<std::string_view, 3> kMechanisms{kScram, "PLAIN", kLogin};
 
-Error Invalid(std::string what) {
+Error BadLogin(std::string what) {
   return Error{Reason::kAuthInvalid, std::move(what)};
 }
 
@@ -77,17 +77,17 @@ std::optional<std::string_view> TakeAttribute(std::string_view& rest,
 Status CheckIterations(std::string_view challenge) {
   std::string_view rest = challenge;
   if (!TakeAttribute(rest, 'r') || !TakeAttribute(rest, 's')) {
-    return Invalid("the first challenge is none of SCRAM's");
+    return BadLogin("the first challenge is none of SCRAM's");
   }
   const auto count = TakeAttribute(rest, 'i');
   unsigned long iterations = 0;
-  if (!count) return Invalid("the first challenge has no iteration count");
+  if (!count) return BadLogin("the first challenge has no iteration count");
   const char* const end = count->data() + count->size();
   const auto [stop, error] = std::from_chars(count->data(), end, iterations);
   if (error != std::errc() || stop != end || iterations == 0 ||
       iterations > SaslExchange::kMaxIterations) {
-    return Invalid("the iteration count is not from 1 to " +
-                   std::to_string(SaslExchange::kMaxIterations));
+    return BadLogin("the iteration count is not from 1 to " +
+                    std::to_string(SaslExchange::kMaxIterations));
   }
   return {};
 }
@@ -108,12 +108,12 @@ class GsaslExchange final : public SaslExchange {
 
   Result<Secret> Answer(std::string_view challenge) override {
     if (++challenges_ > kMaxChallenges) {
-      return Invalid("the server asks on and on");
+      return BadLogin("the server asks on and on");
     }
     Given octets;
     if (gsasl_base64_from(challenge.data(), challenge.size(), &octets.octets,
                           &octets.size) != GSASL_OK) {
-      return Invalid("a challenge is not base64");
+      return BadLogin("a challenge is not base64");
     }
     if (scram_) {
       // RFC 5802 section 7: the server's word on a proof that is wrong.
@@ -131,18 +131,18 @@ class GsaslExchange final : public SaslExchange {
 
   Status Finish() override {
     if (done_) return {};
-    return Invalid("the server welcomed us before the login was over");
+    return BadLogin("the server welcomed us before the login was over");
   }
 
  private:
   Result<Secret> Step(std::string_view challenge) {
-    if (done_) return Invalid("the server asks on after the end");
+    if (done_) return BadLogin("the server asks on after the end");
     Given answer;
     const int status =
         gsasl_step(session_.get(), challenge.data(), challenge.size(),
                    &answer.octets, &answer.size);
     if (status != GSASL_OK && status != GSASL_NEEDS_MORE) {
-      return Invalid(gsasl_strerror(status));
+      return BadLogin(gsasl_strerror(status));
     }
     done_ = status == GSASL_OK;
     return ToBase64(answer);

@@ -2,17 +2,13 @@
 
 #include <algorithm>
 
+#include "core/names/quoted.h"
 #include "core/outcome/verdict.h"
 
 namespace postern {
 namespace {
 
 constexpr std::size_t kMaxWord = 32;
-
-bool IsControl(char c) {
-  const auto octet = static_cast<unsigned char>(c);
-  return octet < 0x20 || octet == 0x7f;
-}
 
 bool HasControl(std::string_view text) {
   return std::any_of(text.begin(), text.end(), IsControl);
@@ -40,10 +36,6 @@ int HexValue(char c) {
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   return -1;
-}
-
-Error Invalid(std::string what) {
-  return Error{Reason::kRequestInvalid, std::move(what)};
 }
 
 // Takes the next word off `rest`; empty at the end. Runs of spaces count as

@@ -4,21 +4,19 @@
 #include <array>
 #include <utility>
 
+#include "core/names/quoted.h"
+
 namespace postern {
 namespace {
 
-using Status = SocketMapReply::Status;
+using MapStatus = SocketMapReply::Status;
 
-constexpr std::array<std::pair<Status, std::string_view>, 5> kWords{
-    {{Status::kOk, "OK"},
-     {Status::kNotFound, "NOTFOUND"},
-     {Status::kTemp, "TEMP"},
-     {Status::kTimeout, "TIMEOUT"},
-     {Status::kPerm, "PERM"}}};
-
-bool IsControl(char c) {
-  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-}
+constexpr std::array<std::pair<MapStatus, std::string_view>, 5> kWords{
+    {{MapStatus::kOk, "OK"},
+     {MapStatus::kNotFound, "NOTFOUND"},
+     {MapStatus::kTemp, "TEMP"},
+     {MapStatus::kTimeout, "TIMEOUT"},
+     {MapStatus::kPerm, "PERM"}}};
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -29,11 +27,11 @@ Error Malformed(const char* what) {
 }  // namespace
 
 SocketMapReply SocketMapReply::Ok(std::string value) {
-  return {Status::kOk, std::move(value)};
+  return {MapStatus::kOk, std::move(value)};
 }
 
 SocketMapReply SocketMapReply::Temp(std::string why) {
-  return {Status::kTemp, std::move(why)};
+  return {MapStatus::kTemp, std::move(why)};
 }
 
 std::string_view ToString(SocketMapReply::Status status) {

@@ -12,7 +12,7 @@
 namespace postern {
 namespace {
 
-constexpr std::size_t kReadSize = 4096;
+constexpr std::size_t kReadAtOnce = 4096;
 
 // Nothing has come and nobody has hung up: what one may expect of a connection
 // on which no question is open.
@@ -137,7 +137,7 @@ SocketMapClient::Exchanged SocketMapClient::Exchange(
         WaitFor(fd, false, -1, deadline) != Waited::kReadable) {
       return failed("no answer in time");
     }
-    const Result<Received> received = ReceiveNow(fd, kReadSize);
+    const Result<Received> received = ReceiveNow(fd, kReadAtOnce);
     if (received && received->would_block) continue;
     if (!received || received->octets.empty()) {
       return failed(heard ? "hung up without a whole answer"

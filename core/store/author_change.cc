@@ -3,15 +3,12 @@
 #include <algorithm>
 
 #include "core/names/quoted.h"
+#include "core/store/author_rules.h"
 #include "core/store/stored_row.h"
 #include "core/x509/digest.h"
 
 namespace postern {
 namespace {
-
-Error Refused(std::string detail) {
-  return Error(Reason::kPolicyInvalid, std::move(detail));
-}
 
 ObjectName NameOf(const PinId& id) {
   return {ObjectKind::kPin,

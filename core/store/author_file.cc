@@ -8,7 +8,7 @@ namespace {
 constexpr std::int32_t kApplication = 0x506f4175;  // "PoAu"
 
 // Script n makes version n + 1 of version n. Never edit one that was released.
-constexpr std::array kScripts{
+constexpr std::array kAuthorScripts{
     "CREATE TABLE policies(subject TEXT PRIMARY KEY, text TEXT NOT NULL)"
     " WITHOUT ROWID;"
     "CREATE TABLE exceptions(subject TEXT PRIMARY KEY, text TEXT NOT NULL)"
@@ -82,7 +82,7 @@ Result<AuthorFile> AuthorFile::Open(const std::string& path,
     return set.error();
   }
   if (Status done = Migrate(*database, "an author store (author.db)",
-                            kApplication, kScripts);
+                            kApplication, kAuthorScripts);
       !done) {
     return StoreError(path + ": " + done.error().detail());
   }

@@ -8,10 +8,6 @@
 namespace postern {
 namespace {
 
-Error Refused(std::string detail) {
-  return Error(Reason::kPolicyInvalid, std::move(detail));
-}
-
 Result<std::optional<PolicyLine>> LineAt(AuthorFile& file, ObjectKind kind,
                                          const std::string& key) {
   const Result<std::string> text = file.Get({kind, key});
@@ -179,6 +175,10 @@ Result<bool> AnyLineBelow(AuthorFile& file, ObjectKind kind,
 }
 
 }  // namespace
+
+Error Refused(std::string why) {
+  return Error(Reason::kPolicyInvalid, std::move(why));
+}
 
 std::vector<std::string> KeysAbove(const PolicyKey& key) {
   std::string name = key.str();

@@ -14,6 +14,9 @@
 
 namespace postern {
 
+// Of a change that is not taken: kPolicyInvalid.
+Error Refused(std::string why);
+
 // Keys whose line holds for `key` where `key` has none, nearest first; as
 // LookUpDomain() and LookUpNextHop() ask them (core/policy).
 std::vector<std::string> KeysAbove(const PolicyKey& key);

@@ -6,14 +6,6 @@
 #include "core/store/author_sqlite.h"
 
 namespace postern {
-namespace {
-
-Error Refused(std::string detail) {
-  return Error(Reason::kPolicyInvalid, std::move(detail));
-}
-
-}  // namespace
-
 PinId IdOf(const Pin& pin) {
   return {pin.key, pin.kind, pin.algorithm, pin.digest};
 }

@@ -16,7 +16,7 @@ constexpr std::size_t kMaxReply = 400;
 constexpr std::int64_t kPrunedAtOnce = 1000;
 
 // Script n makes version n + 1 of version n. Never edit one that was released.
-constexpr std::array kScripts{
+constexpr std::array kJournalScripts{
     // `id` grows with the time of the first attempt: pruning reads the front of
     // the table and needs no index of its own.
     "CREATE TABLE deliveries(id INTEGER PRIMARY KEY, queue_id TEXT NOT NULL,"
@@ -27,14 +27,14 @@ constexpr std::array kScripts{
     "CREATE UNIQUE INDEX deliveries_key"
     " ON deliveries(queue_id,recipient,digest);"};
 
-constexpr ServiceSchema kSchema{"a delivery journal (journal.db)",
-                                0x506f4a6e,  // "PoJn"
-                                kScripts};
+constexpr ServiceSchema kJournalSchema{"a delivery journal (journal.db)",
+                                       0x506f4a6e,  // "PoJn"
+                                       kJournalScripts};
 
 #define POSTERN_JOURNAL_COLUMNS                                          \
   "queue_id,recipient,digest,state,begun_at,ended_at,host,status,reply," \
   "attempts,unknown"
-constexpr std::string_view kFind =
+constexpr std::string_view kFindDelivery =
     "SELECT " POSTERN_JOURNAL_COLUMNS
     " FROM deliveries WHERE queue_id=? AND recipient=? AND digest=?";
 constexpr std::string_view kFindQueueId =
@@ -67,7 +67,7 @@ JournalState StateFrom(std::int64_t number) {
   }
 }
 
-JournalEntry ReadEntry(const Statement& row) {
+JournalEntry ReadDelivery(const Statement& row) {
   JournalEntry entry;
   entry.key = {row.TextAt(0), row.TextAt(1), row.TextAt(2)};
   entry.state = StateFrom(row.IntAt(3));
@@ -102,9 +102,9 @@ class Used {
 }  // namespace
 
 Result<JournalFile> JournalFile::Open(const std::string& path) {
-  Result<Database> database = OpenForService(path, kSchema);
+  Result<Database> database = OpenForService(path, kJournalSchema);
   if (!database) return database.error();
-  Result<Statement> find = database->Prepare(kFind);
+  Result<Statement> find = database->Prepare(kFindDelivery);
   if (!find) return find.error();
   Result<Statement> begin = database->Prepare(kBegin);
   if (!begin) return begin.error();
@@ -119,7 +119,7 @@ Result<std::optional<JournalEntry>> JournalFile::Find(const JournalKey& key) {
   const Result<bool> row = BindKey(find_, key).Step();
   if (!row) return row.error();
   if (!*row) return std::optional<JournalEntry>();
-  return std::optional(ReadEntry(find_));
+  return std::optional(ReadDelivery(find_));
 }
 
 Status JournalFile::Begin(const JournalKey& key, std::string_view where,
@@ -160,7 +160,7 @@ Result<std::vector<JournalEntry>> JournalFile::Read(
   if (stat(path.c_str(), &info) != 0 && errno == ENOENT) {
     return std::vector<JournalEntry>();
   }
-  Result<Database> database = OpenForReading(path, kSchema);
+  Result<Database> database = OpenForReading(path, kJournalSchema);
   if (!database) return database.error();
   Result<Statement> statement = database->Prepare(kFindQueueId);
   if (!statement) return statement.error();
@@ -170,7 +170,7 @@ Result<std::vector<JournalEntry>> JournalFile::Read(
     const Result<bool> row = statement->Step();
     if (!row) return row.error();
     if (!*row) return entries;
-    entries.push_back(ReadEntry(*statement));
+    entries.push_back(ReadDelivery(*statement));
   }
 }
 

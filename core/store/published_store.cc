@@ -16,7 +16,7 @@ namespace postern {
 namespace {
 
 // Script n makes version n + 1 of version n. Never edit one that was released.
-constexpr std::array kScripts{
+constexpr std::array kPublishedScripts{
     "CREATE TABLE published(source TEXT NOT NULL, domain TEXT NOT NULL,"
     " id TEXT NOT NULL, text BLOB NOT NULL, fetched_at INTEGER NOT NULL,"
     " expires_at INTEGER NOT NULL, refresh_at INTEGER NOT NULL,"
@@ -26,14 +26,15 @@ constexpr std::array kScripts{
     "CREATE INDEX published_refresh ON published(source,refresh_at);"
     "CREATE INDEX published_expires ON published(source,expires_at);"};
 
-constexpr ServiceSchema kSchema{"a store of published policies (published.db)",
-                                0x506f5075,  // "PoPu"
-                                kScripts};
+constexpr ServiceSchema kPublishedSchema{
+    "a store of published policies (published.db)",
+    0x506f5075,  // "PoPu"
+    kPublishedScripts};
 
 #define POSTERN_PUBLISHED_COLUMNS                                    \
   "source,domain,id,text,fetched_at,expires_at,refresh_at,failures," \
   "failed_at,failed_id,failure,detail"
-constexpr std::string_view kFind =
+constexpr std::string_view kFindPublished =
     "SELECT " POSTERN_PUBLISHED_COLUMNS
     " FROM published WHERE source=? AND domain=?";
 constexpr std::string_view kDue =
@@ -88,11 +89,11 @@ struct File {
   Statement find, put, due, claim, remove, prune;
 
   static Result<File> Open(const std::string& path) {
-    Result<Database> database = OpenForService(path, kSchema);
+    Result<Database> database = OpenForService(path, kPublishedSchema);
     if (!database) return database.error();
     std::vector<Statement> made;
     for (const std::string_view sql :
-         {kFind, kPut, kDue, kClaim, kRemove, kPrune}) {
+         {kFindPublished, kPut, kDue, kClaim, kRemove, kPrune}) {
       Result<Statement> statement = database->Prepare(sql);
       if (!statement) return statement.error();
       made.push_back(*std::move(statement));
@@ -239,7 +240,7 @@ Result<std::vector<PublishedEntry>> ReadPublished(const std::string& path,
   if (stat(path.c_str(), &info) != 0 && errno == ENOENT) {
     return std::vector<PublishedEntry>();
   }
-  Result<Database> database = OpenForReading(path, kSchema);
+  Result<Database> database = OpenForReading(path, kPublishedSchema);
   if (!database) return database.error();
   Result<Statement> statement = database->Prepare(kAll);
   if (!statement) return statement.error();

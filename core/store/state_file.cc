@@ -9,7 +9,7 @@ namespace postern {
 namespace {
 
 // Script n makes version n + 1 of version n. Never edit one that was released.
-constexpr std::array kScripts{
+constexpr std::array kStateScripts{
     "CREATE TABLE certificates(digest BLOB PRIMARY KEY, der BLOB NOT NULL,"
     " last_seen INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE observations(destination TEXT NOT NULL, mx TEXT NOT NULL,"
@@ -34,9 +34,9 @@ constexpr std::array kScripts{
     " last_seen INTEGER NOT NULL) WITHOUT ROWID;"
     "ALTER TABLE verdicts ADD COLUMN plan BLOB NOT NULL DEFAULT x'';"};
 
-constexpr ServiceSchema kSchema{"a state store (state.db)",
-                                0x506f5374,  // "PoSt"
-                                kScripts};
+constexpr ServiceSchema kStateSchema{"a state store (state.db)",
+                                     0x506f5374,  // "PoSt"
+                                     kStateScripts};
 
 // A certificate's text for people: one line, bounded.
 std::string Printable(std::string_view text) {
@@ -73,11 +73,11 @@ std::string AuthenticatedBy(const Verdict& verdict) {
 }  // namespace
 
 Result<Database> OpenStateForWriting(const std::string& path) {
-  return OpenForService(path, kSchema);
+  return OpenForService(path, kStateSchema);
 }
 
 Result<Database> OpenStateForReading(const std::string& path) {
-  return OpenForReading(path, kSchema);
+  return OpenForReading(path, kStateSchema);
 }
 
 std::int64_t ToMicroseconds(TimePoint time) {

@@ -10,7 +10,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::string Dump(const Json& json) {
+std::string DumpAnyway(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -105,7 +105,7 @@ std::string WriteRecord(const SessionRecord& record) {
     findings.push_back(WriteFinding(finding));
   }
   const TlsEvidence& evidence = record.evidence;
-  return Dump(
+  return DumpAnyway(
       {{"door", record.door},
        {"queue-id", record.queue_id},
        {"destination", record.destination},
@@ -167,7 +167,7 @@ Result<SessionRecord> ReadRecord(std::string_view text,
 }
 
 std::string WriteNames(const std::vector<std::string>& names) {
-  return Dump(Json(names));
+  return DumpAnyway(Json(names));
 }
 
 std::vector<std::string> ReadNames(std::string_view text) {

@@ -28,6 +28,10 @@ Diagnosis CouldNotFindOut(std::string code, std::string subject,
           std::move(why),           std::move(mend)};
 }
 
+void Append(std::vector<Diagnosis>& to, std::vector<Diagnosis> from) {
+  for (Diagnosis& diagnosis : from) to.push_back(std::move(diagnosis));
+}
+
 ExitStatus StatusOf(const std::vector<Diagnosis>& diagnoses) {
   ExitStatus status = ExitStatus::kGood;
   for (const Diagnosis& diagnosis : diagnoses) {

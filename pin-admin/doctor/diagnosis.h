@@ -28,6 +28,8 @@ Diagnosis CouldNotFindOut(std::string code, std::string subject,
                           const Error& error, std::string why,
                           std::string mend);
 
+void Append(std::vector<Diagnosis>& to, std::vector<Diagnosis> from);
+
 ExitStatus StatusOf(const std::vector<Diagnosis>& diagnoses);
 
 // Those whose code is in `known` become notes: somebody has looked at them.

@@ -15,10 +15,6 @@ namespace {
 
 using Weight = Remark::Weight;
 
-void Append(std::vector<Diagnosis>& to, std::vector<Diagnosis> from) {
-  for (Diagnosis& diagnosis : from) to.push_back(std::move(diagnosis));
-}
-
 class PostfixInspection final : public MtaInspection {
  public:
   PostfixInspection(ProgramRunner& programs, const PostfixPlace& place,

@@ -39,8 +39,8 @@ void Override(const std::string& value, const std::string& domain,
   if (!hop.empty()) route.next_hop = hop;
 }
 
-std::string Has(const PostfixTable& table, const std::string& key,
-                const std::string& value) {
+std::string Because(const PostfixTable& table, const std::string& key,
+                    const std::string& value) {
   return table.name() + " has '" + key + " " + value + "'";
 }
 
@@ -61,16 +61,12 @@ PostfixRoute FromParameter(const PostfixConfig& config,
   return route;
 }
 
-bool EndsIn(const std::string& text, const std::string& suffix) {
-  return text.size() > suffix.size() && text.ends_with(suffix);
-}
-
 // Those of a listed table's keys that are addresses of the domain.
 std::vector<std::string> AddressesIn(const PostfixTable& table,
                                      const std::string& domain) {
   std::vector<std::string> keys;
   for (const auto& [key, value] : table.entries()) {
-    if (key.size() > domain.size() + 1 && EndsIn(key, "@" + domain)) {
+    if (key.size() > domain.size() + 1 && key.ends_with("@" + domain)) {
       keys.push_back(key);
     }
   }
@@ -177,7 +173,7 @@ Status PostfixRouter::AddBySender(const std::string& domain, bool default_class,
         PostfixRoute route = everybody;
         change(value, route);
         route.parameter = parameter;
-        route.because = Has(*table, key, value);
+        route.because = Because(*table, key, value);
         route.only_for = "sender " + key;
         routes.routes.push_back(std::move(route));
       }
@@ -248,7 +244,7 @@ Result<PostfixRoutes> PostfixRouter::Overridden(PostfixRoutes base,
     }
     for (const std::string& key : AddressesIn(*table, domain)) {
       apply(table->entries().at(key),
-            Has(*table, key, table->entries().at(key)), "recipient " + key);
+            Because(*table, key, table->entries().at(key)), "recipient " + key);
     }
   }
   auto found = tables_.Find(transport_, sample, false);

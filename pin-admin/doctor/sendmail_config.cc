@@ -9,7 +9,7 @@ namespace {
 
 using Weight = Remark::Weight;
 
-bool Has(std::string_view text, std::string_view words) {
+bool Holds(std::string_view text, std::string_view words) {
   return text.find(words) != std::string_view::npos;
 }
 
@@ -66,8 +66,8 @@ class Findings {
 
   // A hook counts where Sendmail calls it and it asks the map.
   void CheckHook(const std::string& hook, const std::string& caller) {
-    const bool called = Has(Rules(caller), "$>\"" + hook + "\"");
-    const bool asks = Has(Rules(hook), "$(postern ");
+    const bool called = Holds(Rules(caller), "$>\"" + hook + "\"");
+    const bool asks = Holds(Rules(hook), "$(postern ");
     if (called && asks) return;
     Add(Weight::kNo, "sendmail-no-hook",
         hook + (called ? " does not ask Postern's map" : " is never called"),
@@ -85,25 +85,25 @@ class Findings {
                  "there is no socket map 'postern'", "nothing is judged", mend);
     }
     const std::string words = map->second + " ";
-    if (Has(words, " -o ")) {
+    if (Holds(words, " -o ")) {
       Add(Weight::kNo, "sendmail-map-optional", "Kpostern has -o",
           "a map that is down then counts as a yes", mend);
     }
-    if (!Has(words, " -T<TMPF> ") || !Has(words, " -f ") ||
-        !Has(words, " -q ")) {
+    if (!Holds(words, " -T<TMPF> ") || !Holds(words, " -f ") ||
+        !Holds(words, " -q ")) {
       Add(Weight::kNo, "sendmail-map-flags",
           "Kpostern has not all of -f -q -T<TMPF>",
           "keys are changed on their way, or a failure has no answer", mend);
     }
-    if (!Has(words, ":" + socket + " ")) {
+    if (!Holds(words, ":" + socket + " ")) {
       Add(Weight::kNo, "sendmail-map-elsewhere",
           "Kpostern asks another socket than door-sendmail-map, " + socket,
           "nobody answers there, or somebody else", mend);
     }
     const std::string verdict = Rules("TlsVerdict");
-    if (!Has(verdict, "RPASS\t") || !Has(verdict, "\nR$*\t") ||
-        !Has(verdict.substr(std::min(verdict.size(), verdict.rfind("\nR$*"))),
-             "$#error")) {
+    if (!Holds(verdict, "RPASS\t") || !Holds(verdict, "\nR$*\t") ||
+        !Holds(verdict.substr(std::min(verdict.size(), verdict.rfind("\nR$*"))),
+               "$#error")) {
       Add(Weight::kNo, "sendmail-verdict-open",
           "TlsVerdict does not end in a refusal of all but PASS",
           "what is no verdict counts as a yes",
@@ -199,7 +199,7 @@ SendmailConfig ParseSendmailConfig(std::string_view text) {
       ruleset = FirstWord(Trimmed(rest));
     } else if (line[0] == 'R') {
       config.rules[ruleset] += "\n" + line;
-    } else if (line[0] == 'M' && Has(line, "[IPC]")) {
+    } else if (line[0] == 'M' && Holds(line, "[IPC]")) {
       config.mailers.insert(FirstWord(rest));
     } else if (line.starts_with("DS")) {
       config.smarthost = Trimmed(line.substr(2));

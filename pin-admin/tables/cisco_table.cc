@@ -91,10 +91,6 @@ std::vector<Section> ReadSections(std::string_view text, ImportedTable& table) {
   return sections;
 }
 
-Error Invalid(std::string detail) {
-  return Error(Reason::kRequestInvalid, std::move(detail));
-}
-
 bool IsDefault(const Section& section) {
   return Bare(section.name) == "default";
 }
@@ -149,9 +145,9 @@ Result<PolicyLine> LineOf(const std::string& key,
   return line;
 }
 
-class Collector {
+class CiscoCollector {
  public:
-  Collector(const std::vector<Section>& sections, ImportedTable& table)
+  CiscoCollector(const std::vector<Section>& sections, ImportedTable& table)
       : table_(table) {
     for (const Section& section : sections) {
       if (IsDefault(section) && default_ == nullptr) default_ = &section;
@@ -250,7 +246,7 @@ void NoteTheRest(const std::vector<Section>& sections, ImportedTable& table) {
 ImportedTable ReadCiscoTable(std::string_view text) {
   ImportedTable table;
   const std::vector<Section> sections = ReadSections(text, table);
-  Collector collector(sections, table);
+  CiscoCollector collector(sections, table);
   for (const Section& section : sections) collector.Take(section);
   NoteTheRest(sections, table);
   return table;

@@ -11,10 +11,6 @@
 namespace postern {
 namespace {
 
-Error Invalid(std::string detail) {
-  return Error(Reason::kRequestInvalid, std::move(detail));
-}
-
 // Cells at `separator`; a blank parts at any run of blanks. In quotes the
 // separator is text and "" is a quote (RFC 4180).
 Result<std::vector<std::string>> Cells(std::string_view line, char separator) {

@@ -12,10 +12,6 @@
 namespace postern {
 namespace {
 
-Error Invalid(std::string detail) {
-  return Error(Reason::kRequestInvalid, std::move(detail));
-}
-
 bool ComparesNames(Level level) {
   return level == Level::kVerify || level == Level::kSecure;
 }

@@ -13,9 +13,9 @@ namespace {
 // Lines for one key. Postfix takes the first of those that it writes alike; of
 // those that are one key only to us, none can be preferred. A line that is not
 // taken still takes its key: what follows must not pass for it.
-class Collector {
+class PostfixCollector {
  public:
-  explicit Collector(ImportedTable& table) : table_(table) {}
+  explicit PostfixCollector(ImportedTable& table) : table_(table) {}
 
   void Refuse(const SourceLine& source, const std::string& why) {
     table_.Refuse(source.number, source.key, why);
@@ -76,7 +76,7 @@ class Collector {
 ImportedTable ReadPostfixTable(std::string_view text,
                                const PostfixTableOptions& options) {
   ImportedTable table;
-  Collector collector(table);
+  PostfixCollector collector(table);
   for (const SourceLine& source : ReadSourceLines(text)) {
     PostfixLine line(options, source);
     Result<ImportedEntry> entry = line.Read();

@@ -6,10 +6,6 @@
 namespace postern {
 namespace {
 
-Error Invalid(std::string detail) {
-  return Error(Reason::kRequestInvalid, std::move(detail));
-}
-
 Status SetOnce(const std::string& name, const std::string& value,
                std::string& target) {
   if (!target.empty()) {

@@ -7,10 +7,10 @@ namespace {
 
 // isspace(3) of the C locale, as Postfix has it; a table may end its lines in
 // CR LF.
-constexpr std::string_view kBlanks = " \t\r\v\f";
+constexpr std::string_view kSpace = " \t\r\v\f";
 
 std::string_view TrimEnd(std::string_view text) {
-  const std::size_t last = text.find_last_not_of(kBlanks);
+  const std::size_t last = text.find_last_not_of(kSpace);
   return last == std::string_view::npos ? "" : text.substr(0, last + 1);
 }
 
@@ -23,7 +23,7 @@ std::size_t KeyEnd(std::string_view text) {
       ++i;
     } else if (text[i] == '"') {
       quoted = !quoted;
-    } else if (!quoted && kBlanks.find(text[i]) != std::string_view::npos) {
+    } else if (!quoted && kSpace.find(text[i]) != std::string_view::npos) {
       return i;
     }
   }
@@ -42,7 +42,7 @@ SourceLine Split(int number, const std::string& text) {
   }
   line.key = whole.substr(0, end);
   const std::string_view rest = whole.substr(end);
-  const std::size_t start = rest.find_first_not_of(kBlanks);
+  const std::size_t start = rest.find_first_not_of(kSpace);
   if (start == std::string_view::npos) {
     line.trouble =
         "there is nothing after the key, so Postfix ignores the line";
@@ -64,7 +64,7 @@ std::vector<SourceLine> ReadSourceLines(std::string_view text) {
   };
   for (int number = 1; !text.empty(); ++number) {
     const std::string_view line = TakeLine(text);
-    const std::size_t start = line.find_first_not_of(kBlanks);
+    const std::size_t start = line.find_first_not_of(kSpace);
     if (start == std::string_view::npos || line[start] == '#') continue;
     if (start == 0) {
       finish();

@@ -70,10 +70,10 @@ std::optional<std::chrono::seconds> ReadMaxAge(std::string_view value) {
   if (!digits || value.empty() || value.size() > kMostDigits) {
     return std::nullopt;
   }
-  std::int64_t seconds = 0;
-  for (const char c : value) seconds = seconds * 10 + (c - '0');
-  if (seconds > kLongestMaxAge.count()) return std::nullopt;
-  return std::chrono::seconds(seconds);
+  std::int64_t number = 0;
+  for (const char c : value) number = number * 10 + (c - '0');
+  if (number > kLongestMaxAge.count()) return std::nullopt;
+  return std::chrono::seconds(number);
 }
 
 std::optional<StsMode> ReadMode(std::string_view value) {

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kVersion = "v=STSv1";
 constexpr std::size_t kLongestId = 32;
 
-StsRecord Invalid(std::string why) {
+StsRecord InvalidRecord(std::string why) {
   return {StsRecord::State::kInvalid, {}, std::move(why)};
 }
 
@@ -59,7 +59,7 @@ StsRecord ReadOne(std::string_view text) {
     // *WSP ";" *WSP, and either the end or a field.
     rest = TrimFront(rest);
     if (rest.empty() || rest.front() != ';') {
-      return Invalid("a ';' is missing before " + Quoted(rest));
+      return InvalidRecord("a ';' is missing before " + Quoted(rest));
     }
     rest = TrimFront(rest.substr(1));
     if (rest.empty()) break;
@@ -68,9 +68,9 @@ StsRecord ReadOne(std::string_view text) {
     std::string_view field = rest.substr(0, end);
     rest = rest.substr(end);
     if (!rest.empty()) field = TrimBack(field);
-    if (const auto wrong = ReadField(field, id)) return Invalid(*wrong);
+    if (const auto wrong = ReadField(field, id)) return InvalidRecord(*wrong);
   }
-  if (!id) return Invalid("there is no id=");
+  if (!id) return InvalidRecord("there is no id=");
   return {StsRecord::State::kValid, *std::move(id), {}};
 }
 
@@ -84,7 +84,8 @@ StsRecord ReadStsRecord(std::span<const std::string> txt) {
       continue;
     }
     if (found != nullptr) {
-      return Invalid("there is more than one record that begins v=STSv1;");
+      return InvalidRecord(
+          "there is more than one record that begins v=STSv1;");
     }
     found = &record;
   }

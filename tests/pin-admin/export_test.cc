@@ -20,7 +20,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr TimePoint kNow{std::chrono::hours(500'000)};  // 2027-01-15
+constexpr TimePoint kToday{std::chrono::hours(500'000)};  // 2027-01-15
 
 // Everything that a store holds, as text.
 std::string Content(AuthorStore& store) {
@@ -88,9 +88,9 @@ class StoreMaker {
     pin.algorithm = static_cast<DigestAlgorithm>(Below(4));
     pin.digest = Octets(DigestLength(pin.algorithm));
     if (Below(2) == 0) pin.role = PinRole::kBackup;
-    if (Below(3) == 0) pin.valid_from = kNow - std::chrono::hours(Below(900));
+    if (Below(3) == 0) pin.valid_from = kToday - std::chrono::hours(Below(900));
     if (Below(3) == 0) {
-      pin.valid_until = kNow + std::chrono::hours(1 + Below(900));
+      pin.valid_until = kToday + std::chrono::hours(1 + Below(900));
     }
     pin.label = Text();
     if (pin.kind == PinKind::kCa && Below(2) == 0) {
@@ -101,7 +101,7 @@ class StoreMaker {
   void Try(AuthorStore& store, const Change& change) {
     const std::array<Change, 1> changes{change};
     const Author author{Below(2) == 0 ? "alice" : "bob \"b\" (as root)",
-                        kNow - std::chrono::hours(Below(90))};
+                        kToday - std::chrono::hours(Below(90))};
     if (store.Apply(changes, author)) ++taken_;
   }
 
@@ -114,20 +114,20 @@ class ExportTest : public testing::Test {
  protected:
   std::unique_ptr<AuthorStore> Make(const std::string& name) {
     auto store = AuthorStore::Create(files_.path(name + "/author.db"),
-                                     Line("* may"), {"init", kNow});
+                                     Line("* may"), {"init", kToday});
     if (!store) ADD_FAILURE() << store.error().detail();
     return store ? *std::move(store) : nullptr;
   }
   static WholeFile Export(AuthorStore& store) {
-    return FormatWhole(*store.Rows(), *store.Anchors(), *store.UnusedPins(kNow),
-                       kNow);
+    return FormatWhole(*store.Rows(), *store.Anchors(),
+                       *store.UnusedPins(kToday), kToday);
   }
   // "ok", or why the file could not be applied.
   static std::string Apply(AuthorStore& store, const std::string& text) {
     const Result<PolicyFile> file = ParsePolicyFile(text);
     if (!file) return file.error().detail();
     const auto commit = store.Apply(
-        Difference(*store.Rows(), *store.Anchors(), *file), {"carol", kNow});
+        Difference(*store.Rows(), *store.Anchors(), *file), {"carol", kToday});
     return commit ? "ok" : commit.error().detail();
   }
 
@@ -144,11 +144,11 @@ TEST_F(ExportTest, MakesTheSameStoreOfAnEmptyOne) {
     taken += maker.taken();
     const WholeFile file = Export(*store);
     // A line set later can leave pins without use; those are told.
-    const auto unused = store->UnusedPins(kNow);
+    const auto unused = store->UnusedPins(kToday);
     ASSERT_TRUE(unused);
     for (const Pin& pin : *unused) {
       const std::array<Change, 1> removal{RemovePin{IdOf(pin)}};
-      ASSERT_TRUE(store->Apply(removal, {"alice", kNow}));
+      ASSERT_TRUE(store->Apply(removal, {"alice", kToday}));
     }
     const auto copy = Make("to" + std::to_string(seed));
     ASSERT_EQ(Apply(*copy, file.text), "ok") << file.text;
@@ -178,7 +178,7 @@ TEST_F(ExportTest, MakesOneStoreOfAnother) {
 
 TEST_F(ExportTest, LeavesOutOnlyWhatIsVoidAndSaysSo) {
   const auto store = Make("from");
-  const Author author{"alice", kNow};
+  const Author author{"alice", kToday};
   ASSERT_TRUE(store->Apply(
       std::array<Change, 2>{SetLine{Line("a.example fingerprint")},
                             SetLine{Line("a.example may until=2027-02-01")}},
@@ -188,7 +188,7 @@ TEST_F(ExportTest, LeavesOutOnlyWhatIsVoidAndSaysSo) {
   pin.digest = std::string(32, 'x');
   ASSERT_TRUE(store->Apply(std::array<Change, 1>{AddPin{pin}}, author));
   EXPECT_EQ(Export(*store).left_out.size(), 0u);
-  const TimePoint later = kNow + std::chrono::hours(24 * 60);
+  const TimePoint later = kToday + std::chrono::hours(24 * 60);
   const WholeFile file = FormatWhole(*store->Rows(), *store->Anchors(),
                                      *store->UnusedPins(later), later);
   ASSERT_EQ(file.left_out.size(), 1u);

@@ -260,21 +260,20 @@ TEST(LmtpDataTest, AMessageEndsAtOnePlaceOnly) {
 }
 
 TEST(LmtpReplyTest, CodeAndStatusAlwaysFitTheOutcome) {
-  using Outcome = RecipientResult::Outcome;
-  const auto say = [](Outcome outcome, const char* status, std::string text) {
+  using End = RecipientResult::Outcome;
+  const auto say = [](End outcome, const char* status, std::string text) {
     return LmtpReplyFor(RecipientResult{outcome, status, std::move(text)})
         .Format();
   };
-  EXPECT_EQ(say(Outcome::kDelivered, "2.1.5", "x"), "250 2.1.5 x\r\n");
-  EXPECT_EQ(say(Outcome::kDelivered, "4.1.5", "x"), "250 2.0.0 x\r\n");
-  EXPECT_EQ(say(Outcome::kBounced, "4.1.1", "x"), "550 5.0.0 x\r\n");
-  EXPECT_EQ(say(Outcome::kDeferred, "5.7.1", "x"), "451 4.0.0 x\r\n");
-  EXPECT_EQ(say(Outcome::kDeferred, "", "x"), "451 4.0.0 x\r\n");
+  EXPECT_EQ(say(End::kDelivered, "2.1.5", "x"), "250 2.1.5 x\r\n");
+  EXPECT_EQ(say(End::kDelivered, "4.1.5", "x"), "250 2.0.0 x\r\n");
+  EXPECT_EQ(say(End::kBounced, "4.1.1", "x"), "550 5.0.0 x\r\n");
+  EXPECT_EQ(say(End::kDeferred, "5.7.1", "x"), "451 4.0.0 x\r\n");
+  EXPECT_EQ(say(End::kDeferred, "", "x"), "451 4.0.0 x\r\n");
   // One line, whatever a server said.
-  EXPECT_EQ(say(Outcome::kBounced, "5.1.1", "a\r\n250 2.0.0 b\x80\x7f"),
+  EXPECT_EQ(say(End::kBounced, "5.1.1", "a\r\n250 2.0.0 b\x80\x7f"),
             "550 5.1.1 a  250 2.0.0 b? \r\n");
-  EXPECT_LE(say(Outcome::kBounced, "5.1.1", std::string(9000, 'x')).size(),
-            1000u);
+  EXPECT_LE(say(End::kBounced, "5.1.1", std::string(9000, 'x')).size(), 1000u);
   EXPECT_THAT(LmtpReplyFor(Error{Reason::kServerRejected, "x"}).Format(),
               StartsWith("451 4."));
   EXPECT_THAT(LmtpReplyFor(Error{Reason::kSpoolFull, "x"}).Format(),

@@ -11,18 +11,18 @@ namespace {
 
 using std::string_literals::operator""s;
 
-std::string Parsed(std::string_view text) {
+std::string Shown(std::string_view text) {
   const Result<IpAddress> address = IpAddress::Parse(text);
   return address ? address->str() : "error";
 }
 
 TEST(IpAddressTest, OneAddressHasOneForm) {
-  EXPECT_EQ(Parsed("192.0.2.1"), "192.0.2.1");
-  EXPECT_EQ(Parsed("2001:DB8:0:0:0:0:0:1"), "2001:db8::1");
-  EXPECT_EQ(Parsed("2001:db8:0:1:1:1:1:1"), "2001:db8:0:1:1:1:1:1");
-  EXPECT_EQ(Parsed("::"), "::");
-  EXPECT_EQ(Parsed("::ffff:192.0.2.1"), "192.0.2.1");
-  EXPECT_EQ(Parsed("::ffff:c000:201"), "192.0.2.1");
+  EXPECT_EQ(Shown("192.0.2.1"), "192.0.2.1");
+  EXPECT_EQ(Shown("2001:DB8:0:0:0:0:0:1"), "2001:db8::1");
+  EXPECT_EQ(Shown("2001:db8:0:1:1:1:1:1"), "2001:db8:0:1:1:1:1:1");
+  EXPECT_EQ(Shown("::"), "::");
+  EXPECT_EQ(Shown("::ffff:192.0.2.1"), "192.0.2.1");
+  EXPECT_EQ(Shown("::ffff:c000:201"), "192.0.2.1");
 }
 
 // ID-06
@@ -38,7 +38,7 @@ TEST(IpAddressTest, RefusesEverythingElse) {
        {""s, "192.0.2"s, "192.0.2.256"s, "192.0.2.01"s, "192.0.2.1 "s,
         "192.0.2.1\0"s, "0x7f.0.0.1"s, "[192.0.2.1]"s, "fe80::1%eth0"s,
         "IPv6:::1"s, "2001:db8::1::2"s, "mx.example"s}) {
-    EXPECT_EQ(Parsed(text), "error") << text;
+    EXPECT_EQ(Shown(text), "error") << text;
   }
 }
 

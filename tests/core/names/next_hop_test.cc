@@ -9,31 +9,31 @@
 namespace postern {
 namespace {
 
-std::string Parsed(std::string_view text) {
+std::string HopText(std::string_view text) {
   const Result<NextHop> hop = NextHop::Parse(text);
   return hop ? hop->str() : "error";
 }
 
 TEST(NextHopTest, ReadsDomainsAndBracketedHosts) {
-  EXPECT_EQ(Parsed("Example.ORG"), "example.org");
-  EXPECT_EQ(Parsed("example.org:25"), "example.org");
-  EXPECT_EQ(Parsed("example.org:2525"), "example.org:2525");
-  EXPECT_EQ(Parsed("[Relay.example]"), "[relay.example]:25");
-  EXPECT_EQ(Parsed("[relay.example]:25"), "[relay.example]:25");
-  EXPECT_EQ(Parsed("[relay.example]:465"), "[relay.example]:465");
-  EXPECT_EQ(Parsed("[bücher.example]"), "[xn--bcher-kva.example]:25");
-  EXPECT_EQ(Parsed("[relay.example]:submission"), "[relay.example]:587");
-  EXPECT_EQ(Parsed("[relay.example]:smtps"), "[relay.example]:465");
-  EXPECT_EQ(Parsed("example.org:smtp"), "example.org");
+  EXPECT_EQ(HopText("Example.ORG"), "example.org");
+  EXPECT_EQ(HopText("example.org:25"), "example.org");
+  EXPECT_EQ(HopText("example.org:2525"), "example.org:2525");
+  EXPECT_EQ(HopText("[Relay.example]"), "[relay.example]:25");
+  EXPECT_EQ(HopText("[relay.example]:25"), "[relay.example]:25");
+  EXPECT_EQ(HopText("[relay.example]:465"), "[relay.example]:465");
+  EXPECT_EQ(HopText("[bücher.example]"), "[xn--bcher-kva.example]:25");
+  EXPECT_EQ(HopText("[relay.example]:submission"), "[relay.example]:587");
+  EXPECT_EQ(HopText("[relay.example]:smtps"), "[relay.example]:465");
+  EXPECT_EQ(HopText("example.org:smtp"), "example.org");
 }
 
 TEST(NextHopTest, ReadsAddresses) {
-  EXPECT_EQ(Parsed("[192.0.2.1]"), "[192.0.2.1]:25");
-  EXPECT_EQ(Parsed("[IPv6:2001:DB8::1]"), "[IPv6:2001:db8::1]:25");
-  EXPECT_EQ(Parsed("[ipv6:2001:db8::1]:2525"), "[IPv6:2001:db8::1]:2525");
-  EXPECT_EQ(Parsed("[2001:db8::1]:25"), "[IPv6:2001:db8::1]:25");
-  EXPECT_EQ(Parsed("[::ffff:192.0.2.1]"), "[192.0.2.1]:25");
-  EXPECT_EQ(Parsed("[IPv6:::ffff:192.0.2.1]"), "[192.0.2.1]:25");
+  EXPECT_EQ(HopText("[192.0.2.1]"), "[192.0.2.1]:25");
+  EXPECT_EQ(HopText("[IPv6:2001:DB8::1]"), "[IPv6:2001:db8::1]:25");
+  EXPECT_EQ(HopText("[ipv6:2001:db8::1]:2525"), "[IPv6:2001:db8::1]:2525");
+  EXPECT_EQ(HopText("[2001:db8::1]:25"), "[IPv6:2001:db8::1]:25");
+  EXPECT_EQ(HopText("[::ffff:192.0.2.1]"), "[192.0.2.1]:25");
+  EXPECT_EQ(HopText("[IPv6:::ffff:192.0.2.1]"), "[192.0.2.1]:25");
   EXPECT_EQ(NextHop::Parse("[192.0.2.1]")->domain(), nullptr);
 }
 
@@ -76,7 +76,7 @@ TEST(NextHopTest, RefusesEverythingElse) {
                            "[fe80::1%eth0]",
                            "a b",
                            "-h@x.test"}) {
-    EXPECT_EQ(Parsed(text), "error") << text;
+    EXPECT_EQ(HopText(text), "error") << text;
   }
 }
 

@@ -28,13 +28,13 @@ Destination Via(std::string_view hop) {
   return {Name("d.example"), Hop(hop), {}, false};
 }
 
-const HostFacts kMx = HostAt(Name("mx.provider.test"));
+const HostFacts kProviderMx = HostAt(Name("mx.provider.test"));
 const HostFacts kSecureMx = HostAt(Name("mx.provider.test"), Security::kSecure);
 const HostFacts kAddress = HostAt(*IpAddress::Parse("192.0.2.1"));
 
 std::string ByMx(std::string_view line) {
   return Names(Line("d.example " + std::string(line)), OwnMx(Name("d.example")),
-               kMx);
+               kProviderMx);
 }
 
 // ID-01
@@ -54,7 +54,7 @@ TEST(ReferenceNamesTest, DefaultsPerLevelByTheOwnMx) {
 TEST(ReferenceNamesTest, AHostNameIsWeakUnlessItsMxRecordIsSecureOrFixed) {
   const PolicyLine verify = Line("d.example verify");
   const Destination own = OwnMx(Name("d.example"));
-  EXPECT_EQ(Names(verify, own, kMx), "mx.provider.test?");
+  EXPECT_EQ(Names(verify, own, kProviderMx), "mx.provider.test?");
   EXPECT_EQ(Names(verify, own, kSecureMx), "mx.provider.test");
   EXPECT_EQ(
       Names(verify, own, HostAt(Name("mx.provider.test"), Security::kBogus)),
@@ -76,7 +76,7 @@ TEST(ReferenceNamesTest, ThroughAnotherHopNexthopIsThatHop) {
       Line("d.example secure match=nexthop:dot-nexthop:domain");
   EXPECT_EQ(Names(line, Via("[relay.test]:587"), HostAt(Name("relay.test"))),
             "relay.test .relay.test d.example");
-  EXPECT_EQ(Names(line, Via("relay.test"), kMx),
+  EXPECT_EQ(Names(line, Via("relay.test"), kProviderMx),
             "relay.test .relay.test d.example");
   EXPECT_EQ(Names(line, Via("[192.0.2.1]"), kAddress), "d.example");
 }
@@ -99,7 +99,7 @@ TEST(ReferenceNamesTest, HostedTakesTheNamesOfItsRoutesElseTheHost) {
   EXPECT_EQ(Names(Line("d.example hosted route=[r1.test]:465,[r2.test]"), via,
                   HostAt(Name("r2.test"))),
             "d.example r1.test r2.test");
-  EXPECT_EQ(Names(Line("d.example hosted route=[192.0.2.1]"), via, kMx),
+  EXPECT_EQ(Names(Line("d.example hosted route=[192.0.2.1]"), via, kProviderMx),
             "d.example mx.provider.test?");
   EXPECT_EQ(Names(Line("d.example hosted route=[192.0.2.1]"), via, kAddress),
             "d.example");

@@ -18,21 +18,21 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::HasSubstr;
 
-Deadline Soon() { return Deadline::After(seconds(30)); }
+Deadline InGoodTime() { return Deadline::After(seconds(30)); }
 
-std::optional<SocketMapReply> Echo(const SocketMapQuery& query) {
+std::optional<SocketMapReply> SameKey(const SocketMapQuery& query) {
   return SocketMapReply::Ok(query.key);
 }
 
 // The answer's value, or why there is none.
 std::string Ask(SocketMapClient& client, const std::string& key,
-                Deadline deadline = Soon()) {
+                Deadline deadline = InGoodTime()) {
   const auto answer = client.Ask({"map", key}, deadline);
   return answer ? answer->reply.text : answer.error().ToString();
 }
 
 TEST(SocketMapClientTest, ConnectionsStay) {
-  const ServedMap map(Echo);
+  const ServedMap map(SameKey);
   SocketMapClient client(map.path(), 4);
   for (int i = 0; i < 100; ++i) {
     EXPECT_EQ(Ask(client, std::to_string(i)), std::to_string(i));
@@ -46,9 +46,9 @@ TEST(SocketMapClientTest, ManyThreadsGetTheirOwnAnswers) {
     // Half of them from other threads, in whatever order.
     const ServedMap map(
         [](const SocketMapQuery& query) {
-          return query.key.back() % 2 == 0 ? Echo(query) : std::nullopt;
+          return query.key.back() % 2 == 0 ? SameKey(query) : std::nullopt;
         },
-        [](const SocketMapQuery& query, int) { return *Echo(query); });
+        [](const SocketMapQuery& query, int) { return *SameKey(query); });
     SocketMapClient client(map.path(), 16);
     std::atomic<int> wrong{0};
     std::vector<std::thread> threads;
@@ -68,7 +68,7 @@ TEST(SocketMapClientTest, ManyThreadsGetTheirOwnAnswers) {
 }
 
 TEST(SocketMapClientTest, AServiceStartedAgainIsFound) {
-  ServedMap map(Echo);
+  ServedMap map(SameKey);
   SocketMapClient client(map.path(), 4);
   const std::size_t before = OpenDescriptors();
   for (int i = 0; i < 10; ++i) {
@@ -85,12 +85,12 @@ TEST(SocketMapClientTest, AServiceThatEndsInTheMiddleHasNotAnswered) {
   std::promise<void> asked;
   ServedMap map(
       [](const SocketMapQuery& query) {
-        return query.key == "known" ? Echo(query) : std::nullopt;
+        return query.key == "known" ? SameKey(query) : std::nullopt;
       },
       [&asked](const SocketMapQuery& query, int stop_fd) {
         asked.set_value();
-        WaitFor(stop_fd, false, -1, Soon());
-        return *Echo(query);
+        WaitFor(stop_fd, false, -1, InGoodTime());
+        return *SameKey(query);
       });
   SocketMapClient client(map.path(), 4);
   EXPECT_EQ(Ask(client, "known"), "known");
@@ -212,9 +212,9 @@ TEST(SocketMapClientTest, WhoFindsAllConnectionsInUseWaitsForOne) {
 }
 
 TEST(SocketMapClientTest, ALinkTellsOfTheServicesEnd) {
-  ServedMap map(Echo);
+  ServedMap map(SameKey);
   SocketMapClient client(map.path(), 4);
-  const auto answer = client.Ask({"map", "a"}, Soon());
+  const auto answer = client.Ask({"map", "a"}, InGoodTime());
   ASSERT_TRUE(answer);
   EXPECT_TRUE(answer->link->open());
   map.End();

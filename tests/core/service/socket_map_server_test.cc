@@ -29,7 +29,7 @@ using std::chrono::seconds;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-Deadline Soon() { return Deadline::After(seconds(30)); }
+Deadline BeforeLong() { return Deadline::After(seconds(30)); }
 
 // "known…" is known, "throw…" throws, "hang…" hangs until the service stops or
 // Release(), everything else is looked up.
@@ -112,7 +112,7 @@ class SocketMapServerTest : public testing::Test {
   }
 
   OwnedFd Connect() {
-    auto fd = ConnectUnix(path_, Soon());
+    auto fd = ConnectUnix(path_, BeforeLong());
     EXPECT_TRUE(fd) << fd.error().ToString();
     return fd ? *std::move(fd) : OwnedFd();
   }
@@ -121,11 +121,11 @@ class SocketMapServerTest : public testing::Test {
     Say(fd, FormatSocketMapQuery({"policy", key}));
   }
   static void Say(const OwnedFd& fd, std::string_view octets) {
-    static_cast<void>(SendText(fd.get(), octets, -1, Soon()));
+    static_cast<void>(SendText(fd.get(), octets, -1, BeforeLong()));
   }
 
   // "OK value", or what became of the connection.
-  static std::string Hear(const OwnedFd& fd, Deadline deadline = Soon()) {
+  static std::string Hear(const OwnedFd& fd, Deadline deadline = BeforeLong()) {
     NetstringBuffer buffer(kMaxSocketMapReply);
     for (;;) {
       const auto content = buffer.Take();
@@ -150,7 +150,7 @@ class SocketMapServerTest : public testing::Test {
   }
 
   void AwaitHanging(int count) {
-    const Deadline deadline = Soon();
+    const Deadline deadline = BeforeLong();
     while (handler_->hanging != count && !deadline.expired()) {
       std::this_thread::yield();
     }
@@ -389,7 +389,7 @@ TEST_F(SocketMapServerTest, WhoNeverReadsIsClosedAndHoldsLittle) {
   const std::string question = FormatSocketMapQuery({"policy", "big"});
   std::string many;
   for (int i = 0; i < 200'000; ++i) many += question;
-  const Status sent = SendText(fd.get(), many, -1, Soon());
+  const Status sent = SendText(fd.get(), many, -1, BeforeLong());
   EXPECT_FALSE(sent);  // it stopped reading, and closed in the end
   EXPECT_EQ(AskOnce("known"), "OK known");
 }
@@ -401,7 +401,7 @@ TEST_F(SocketMapServerTest, StoppingLetsGoOfEverybody) {
   EXPECT_EQ(Hear(idle), "OK known");
   Ask(hanging, "hang");
   AwaitHanging(1);
-  EXPECT_TRUE(server_->Stop(Soon()));
+  EXPECT_TRUE(server_->Stop(BeforeLong()));
   EXPECT_EQ(Hear(idle), "[closed]");
   EXPECT_EQ(Hear(hanging), "[closed]");
 }

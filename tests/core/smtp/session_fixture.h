@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -25,6 +26,18 @@ inline const TestCertificate& MxCertificate() {
   static const TestCertificate made = MakeSelfSigned(ForHost("mx.test"));
   return made;
 }
+
+inline ServerBehaviour WithTls(
+    std::map<std::string, std::string> replies = {}) {
+  ServerBehaviour behaviour;
+  behaviour.tls = Presenting(MxCertificate());
+  behaviour.replies = std::move(replies);
+  return behaviour;
+}
+
+inline const Envelope kOne{"a@client.test", {"b@mx.test"}, "QID"};
+inline const Envelope kThree{
+    "", {"b@mx.test", "c@mx.test", "d@mx.test"}, "QID"};
 
 using Opened = std::variant<std::unique_ptr<SmtpSession>, SmtpFailure>;
 

@@ -11,9 +11,6 @@
 namespace postern {
 namespace {
 
-const Envelope kOne{"a@client.test", {"b@mx.test"}, "QID"};
-const Envelope kThree{"", {"b@mx.test", "c@mx.test", "d@mx.test"}, "QID"};
-
 // Each test runs with a server that pipelines and with one that doesn't.
 class SmtpReuseTest : public testing::TestWithParam<bool> {
  protected:

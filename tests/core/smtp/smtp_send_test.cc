@@ -18,9 +18,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-const Envelope kOne{"a@client.test", {"b@mx.test"}, "QID"};
-const Envelope kThree{"", {"b@mx.test", "c@mx.test", "d@mx.test"}, "QID"};
-
 std::vector<int> Codes(const std::vector<SmtpReply>& replies) {
   std::vector<int> codes;
   for (const SmtpReply& reply : replies) codes.push_back(reply.code);

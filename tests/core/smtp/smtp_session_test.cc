@@ -17,13 +17,6 @@ using std::chrono::milliseconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-ServerBehaviour WithTls(std::map<std::string, std::string> replies = {}) {
-  ServerBehaviour behaviour;
-  behaviour.tls = Presenting(MxCertificate());
-  behaviour.replies = std::move(replies);
-  return behaviour;
-}
-
 // How opening ends; needs it to fail.
 SmtpFailure OpenFailure(const ScriptedSmtpServer& server,
                         const SessionOptions& options = Options(),

@@ -14,13 +14,6 @@ using std::chrono::milliseconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-ServerBehaviour WithTls(std::map<std::string, std::string> replies = {}) {
-  ServerBehaviour behaviour;
-  behaviour.tls = Presenting(MxCertificate());
-  behaviour.replies = std::move(replies);
-  return behaviour;
-}
-
 const Envelope kEnvelope{"a@client.test", {"b@mx.test"}, "QID"};
 
 // Greets, answers EHLO offering STARTTLS, and then goes on as `rest` says.

@@ -21,17 +21,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-const TestCertificate& Server() {
-  static const TestCertificate made = MakeSelfSigned(ForHost("mx.example"));
-  return made;
-}
-
-ServerTls Speaking(int protocol) {
-  ServerTls tls = Presenting(Server());
-  tls.min_protocol = tls.max_protocol = protocol;
-  return tls;
-}
-
 TEST(TlsClientTest, KeepsTheChainOctetForOctetAsSent) {
   const TestAuthority ca = TestAuthority::Make("Test CA");
   const TestCertificate leaf = ca.Issue(ForHost("mx.example"));

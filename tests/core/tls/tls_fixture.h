@@ -17,6 +17,17 @@
 
 namespace postern {
 
+inline const TestCertificate& Server() {
+  static const TestCertificate made = MakeSelfSigned(ForHost("mx.example"));
+  return made;
+}
+
+inline ServerTls Speaking(int protocol) {
+  ServerTls tls = Presenting(Server());
+  tls.min_protocol = tls.max_protocol = protocol;
+  return tls;
+}
+
 class ClientSocket {
  public:
   explicit ClientSocket(const ScriptedSmtpServer& server)

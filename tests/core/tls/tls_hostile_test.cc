@@ -16,17 +16,6 @@ namespace {
 using std::chrono::milliseconds;
 using testing::HasSubstr;
 
-const TestCertificate& Server() {
-  static const TestCertificate made = MakeSelfSigned(ForHost("mx.example"));
-  return made;
-}
-
-ServerTls Speaking(int protocol) {
-  ServerTls tls = Presenting(Server());
-  tls.min_protocol = tls.max_protocol = protocol;
-  return tls;
-}
-
 // How the handshake with such a server ends; needs it to fail.
 Error Failure(const ServerScript& script, const TlsParameters& parameters = {},
               const TlsLimits& limits = {}) {

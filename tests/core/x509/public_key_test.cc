@@ -12,7 +12,7 @@
 namespace postern {
 namespace {
 
-Certificate Parsed(const TestCertificate& certificate) {
+Certificate CertificateOf(const TestCertificate& certificate) {
   return Certificate::Parse(certificate.der).value();
 }
 
@@ -27,7 +27,8 @@ PathResult Validate(const Certificate& leaf, const PublicKey& key,
 }
 
 TEST(PublicKeyTest, IsExactlyOneKey) {
-  const std::string spki = Parsed(MakeSelfSigned(ForHost("a.example"))).spki();
+  const std::string spki =
+      CertificateOf(MakeSelfSigned(ForHost("a.example"))).spki();
   const auto key = PublicKey::Parse(spki);
   ASSERT_TRUE(key.ok());
   EXPECT_EQ(key->der(), spki);
@@ -41,8 +42,8 @@ TEST(PublicKeyTest, IsExactlyOneKey) {
 
 TEST(PublicKeyTest, EndsAPathAtWhatItSigned) {
   const TestAuthority ca = TestAuthority::Make("CA");
-  const Certificate leaf = Parsed(ca.Issue(ForHost("mx.example.org")));
-  const auto key = PublicKey::Parse(Parsed(ca.certificate).spki());
+  const Certificate leaf = CertificateOf(ca.Issue(ForHost("mx.example.org")));
+  const auto key = PublicKey::Parse(CertificateOf(ca.certificate).spki());
   const PathResult good = Validate(leaf, *key);
   ASSERT_TRUE(good.accepted()) << good.fault->detail;
   EXPECT_EQ(good.key->der(), key->der());
@@ -58,8 +59,8 @@ TEST(PublicKeyTest, EndsAPathAtWhatItSigned) {
 TEST(PublicKeyTest, AKeyOfAKindThatIsNotAcceptedVouchesForNothing) {
   const TestAuthority ca{
       MakeSelfSigned(ForAuthority("CA"), TestKey::Ec("prime192v1"))};
-  const Certificate leaf = Parsed(ca.Issue(ForHost("mx.example.org")));
-  const auto key = PublicKey::Parse(Parsed(ca.certificate).spki());
+  const Certificate leaf = CertificateOf(ca.Issue(ForHost("mx.example.org")));
+  const auto key = PublicKey::Parse(CertificateOf(ca.certificate).spki());
   ASSERT_TRUE(key.ok());
   EXPECT_TRUE(key->unfit());
   EXPECT_FALSE(Validate(leaf, *key).accepted());
@@ -68,8 +69,8 @@ TEST(PublicKeyTest, AKeyOfAKindThatIsNotAcceptedVouchesForNothing) {
 // Nobody could say whose list would count.
 TEST(PublicKeyTest, RevocationListsAreNotPassedOver) {
   const TestAuthority ca = TestAuthority::Make("CA");
-  const Certificate leaf = Parsed(ca.Issue(ForHost("mx.example.org")));
-  const auto key = PublicKey::Parse(Parsed(ca.certificate).spki());
+  const Certificate leaf = CertificateOf(ca.Issue(ForHost("mx.example.org")));
+  const auto key = PublicKey::Parse(CertificateOf(ca.certificate).spki());
   const auto crls = CrlSet::FromPem(MakeCrl(ca.certificate, {}));
   ASSERT_TRUE(crls.ok());
   EXPECT_FALSE(Validate(leaf, *key, crls->get()).accepted());

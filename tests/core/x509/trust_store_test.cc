@@ -20,7 +20,7 @@
 namespace postern {
 namespace {
 
-Certificate Parsed(const TestCertificate& made) {
+Certificate ParsedAnchor(const TestCertificate& made) {
   return Certificate::Parse(made.der).value();
 }
 
@@ -43,7 +43,7 @@ class TrustStoreTest : public testing::Test {
 
   static std::string HashedName(const TestCertificate& made, int number) {
     char name[32];
-    const Certificate certificate = Parsed(made);
+    const Certificate certificate = ParsedAnchor(made);
     std::snprintf(name, sizeof name, "%08lx.%d",
                   X509_subject_name_hash(certificate.details().x509.get()),
                   number);
@@ -54,7 +54,7 @@ class TrustStoreTest : public testing::Test {
   const TestAuthority ca_ = TestAuthority::Make("CA");
   const TestAuthority twin_ = TestAuthority::Make("CA");  // the same name
   const TestAuthority other_ = TestAuthority::Make("Other");
-  const Certificate leaf_ = Parsed(ca_.Issue(ForHost("a.example")));
+  const Certificate leaf_ = ParsedAnchor(ca_.Issue(ForHost("a.example")));
 };
 
 TEST_F(TrustStoreTest, FindsAllAnchorsOfTheIssuersName) {
@@ -64,7 +64,7 @@ TEST_F(TrustStoreTest, FindsAllAnchorsOfTheIssuersName) {
   ASSERT_TRUE(store);
   EXPECT_EQ((*store)->size(), 3u);
   EXPECT_EQ((*store)->FindIssuers(leaf_).size(), 2u);
-  EXPECT_TRUE((*store)->Contains(Parsed(other_.certificate)));
+  EXPECT_TRUE((*store)->Contains(ParsedAnchor(other_.certificate)));
   EXPECT_FALSE((*store)->Contains(leaf_));
 }
 
@@ -79,8 +79,8 @@ TEST_F(TrustStoreTest, ReadsAHashedDirectoryAndOnlyIt) {
   ASSERT_TRUE(store) << store.error().ToString();
   const auto issuers = (*store)->FindIssuers(leaf_);
   ASSERT_EQ(issuers.size(), 2u);
-  EXPECT_EQ(issuers[0], Parsed(ca_.certificate));
-  EXPECT_TRUE((*store)->FindIssuers(Parsed(other_.certificate)).empty());
+  EXPECT_EQ(issuers[0], ParsedAnchor(ca_.certificate));
+  EXPECT_TRUE((*store)->FindIssuers(ParsedAnchor(other_.certificate)).empty());
   // What was read stays: nothing is asked of the disk later.
   std::filesystem::remove_all(directory_);
   EXPECT_EQ((*store)->FindIssuers(leaf_).size(), 2u);
@@ -144,7 +144,7 @@ TEST_F(TrustStoreTest, ACachedFileIsReadAgainWhenItIsAnother) {
   const auto second = cache.Trust(path);
   ASSERT_TRUE(second);
   EXPECT_NE((*second)->fingerprint(), (*first)->fingerprint());
-  EXPECT_TRUE((*first)->Contains(Parsed(ca_.certificate)))
+  EXPECT_TRUE((*first)->Contains(ParsedAnchor(ca_.certificate)))
       << "handed out, kept";
   std::filesystem::remove(path);
   EXPECT_FALSE(cache.Trust(path)) << "a file that is gone is not trusted on";

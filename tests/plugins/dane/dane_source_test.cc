@@ -21,7 +21,6 @@ using testing::IsEmpty;
 using enum Security;
 
 const Deadline kDeadline = Deadline::After(std::chrono::minutes(1));
-const TimePoint kNow{std::chrono::hours(500'000)};
 
 class DaneSourceTest : public testing::Test {
  protected:

@@ -17,8 +17,6 @@ using std::chrono::hours;
 using testing::HasSubstr;
 using testing::Not;
 
-const TimePoint kNow{hours(500'000)};
-
 class DaneVerifierTest : public testing::Test {
  protected:
   // The records that count, bound to the names of an MX of example.org.

@@ -3,6 +3,7 @@
 // TLSA records that a certificate matches, as its owner would publish them.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "core/x509/certificate.h"
@@ -10,6 +11,8 @@
 #include "tests/testlib/certificates.h"
 
 namespace postern {
+
+inline const TimePoint kNow{std::chrono::hours(500'000)};
 
 // What `selector` and `matching` make of the certificate.
 inline std::string TlsaData(const DerCertificate& der, std::uint8_t selector,

@@ -52,14 +52,14 @@ class MapFetcher final : public PolicyFetcher {
   const std::shared_ptr<std::atomic<int>> count_;
 };
 
-std::string Policy(const std::string& mode, const std::string& mx) {
+std::string PolicyText(const std::string& mode, const std::string& mx) {
   return "version: STSv1\nmode: " + mode + "\nmx: " + mx +
          "\nmax_age: 604800\n";
 }
 
 // 64 KiB, nearly.
 std::string Huge() {
-  std::string body = Policy("enforce", "mx.huge.test");
+  std::string body = PolicyText("enforce", "mx.huge.test");
   for (int i = 0; i < 5000; ++i) {
     body += "mx: h" + std::to_string(i) + ".test\n";
   }
@@ -92,15 +92,15 @@ class MtaStsSourceTest : public testing::Test {
          std::make_shared<MemoryPublishedCache>(),
          std::make_unique<MapFetcher>(
              std::map<std::string, std::string>{
-                 {"d.test", Policy("enforce", "*.d.test")},
-                 {"t.test", Policy("testing", "mx.t.test")},
-                 {"n.test", Policy("none", "mx.n.test")},
-                 {"relay.test", Policy("enforce", "relay.test")},
+                 {"d.test", PolicyText("enforce", "*.d.test")},
+                 {"t.test", PolicyText("testing", "mx.t.test")},
+                 {"n.test", PolicyText("none", "mx.n.test")},
+                 {"relay.test", PolicyText("enforce", "relay.test")},
                  {"huge.test", Huge()},
                  {"short.test",
                   "version: STSv1\nmode: enforce\nmx: *.short.test\n"
                   "max_age: 0\n"},
-                 {"hub.test", Policy("enforce", "mx.hub.test")}},
+                 {"hub.test", PolicyText("enforce", "mx.hub.test")}},
              fetches_),
          {},
          false});

@@ -12,7 +12,7 @@
 namespace postern {
 namespace {
 
-using State = StsRecord::State;
+using RecordState = StsRecord::State;
 
 StsRecord Read(std::vector<std::string> txt) { return ReadStsRecord(txt); }
 
@@ -34,22 +34,23 @@ TEST(StsRecordTest, ReadsTheId) {
   for (const auto& c : cases) {
     SCOPED_TRACE(c.txt);
     const StsRecord record = Read({c.txt});
-    EXPECT_EQ(record.state, State::kValid) << record.why;
+    EXPECT_EQ(record.state, RecordState::kValid) << record.why;
     EXPECT_EQ(record.id, c.id);
   }
 }
 
 // STS-02
 TEST(StsRecordTest, OnlyRecordsThatBeginWithTheVersionCount) {
-  EXPECT_EQ(Read({}).state, State::kAbsent);
+  EXPECT_EQ(Read({}).state, RecordState::kAbsent);
   EXPECT_EQ(Read({"v=spf1 -all", "v=STSv10; id=1;", "v=STSv1", "V=STSv1; id=1",
                   " v=STSv1; id=1", "v=STSv1 ; id=1", "id=1; v=STSv1;"})
                 .state,
-            State::kAbsent);
+            RecordState::kAbsent);
   const StsRecord one = Read({"v=STSv10; id=2", "v=STSv1; id=1;", "x"});
-  EXPECT_EQ(one.state, State::kValid);
+  EXPECT_EQ(one.state, RecordState::kValid);
   EXPECT_EQ(one.id, "1");
-  EXPECT_EQ(Read({"v=STSv1; id=1;", "v=STSv1; id=1;"}).state, State::kInvalid);
+  EXPECT_EQ(Read({"v=STSv1; id=1;", "v=STSv1; id=1;"}).state,
+            RecordState::kInvalid);
 }
 
 // STS-03
@@ -64,11 +65,12 @@ TEST(StsRecordTest, WhatIsNotWellFormedIsNoPolicy) {
         "v=STSv1; id=1; v=\x01"}) {
     SCOPED_TRACE(txt);
     const StsRecord record = Read({txt});
-    EXPECT_EQ(record.state, State::kInvalid);
+    EXPECT_EQ(record.state, RecordState::kInvalid);
     EXPECT_FALSE(record.why.empty());
     for (const char c : record.why) EXPECT_TRUE(c >= 0x20 && c < 0x7f);
   }
-  EXPECT_EQ(Read({std::string("v=STSv1; id=1\0;", 15)}).state, State::kInvalid);
+  EXPECT_EQ(Read({std::string("v=STSv1; id=1\0;", 15)}).state,
+            RecordState::kInvalid);
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ namespace {
 using State = Contribution::State;
 
 const Deadline kDeadline = Deadline::After(std::chrono::minutes(1));
-const TimePoint kNow{std::chrono::hours(500'000)};
+const TimePoint kToday{std::chrono::hours(500'000)};
 
 class WebpkiSourceTest : public testing::Test {
  protected:
@@ -66,7 +66,7 @@ class WebpkiSourceTest : public testing::Test {
     if (answer.verifier == nullptr) {
       return Finding::Undecided(Error(answer.reason, answer.detail));
     }
-    return answer.verifier->Check(TlsEvidence({root_.Issue(spec).der}), kNow);
+    return answer.verifier->Check(TlsEvidence({root_.Issue(spec).der}), kToday);
   }
 
   static CertificateSpec CommonNameOnly(const char* name) {
@@ -160,7 +160,7 @@ TEST_F(WebpkiSourceTest, RevocationIsLookedAtWhereTheLineNamesAList) {
   const std::string path = Write("crl.pem", MakeCrl(root_.certificate, spec));
   const Contribution answer = Ask("secure crl=" + path);
   ASSERT_EQ(answer.state, State::kApplies);
-  EXPECT_EQ(answer.verifier->Check(TlsEvidence({leaf.der}), kNow).reason(),
+  EXPECT_EQ(answer.verifier->Check(TlsEvidence({leaf.der}), kToday).reason(),
             Reason::kCertificateRevoked);
   EXPECT_TRUE(Check(answer, ForHost("example.org")).satisfied());
   EXPECT_EQ(Ask("secure crl=" + directory_ + "/missing").reason,
