@@ -9,6 +9,10 @@ target_compile_options(postern_build_flags INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
   -Wimplicit-fallthrough -fstack-protector-strong -fstack-clash-protection
   $<$<BOOL:${POSTERN_WERROR}>:-Werror>)
+# It takes every file of several that are compiled as one for a header.
+if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(postern_build_flags INTERFACE -Wno-subobject-linkage)
+endif()
 # Instrumented programs have some forty megabytes of tables of addresses. A
 # position-independent one would relocate them at each start, and the tests of
 # pin-admin start it many hundred times.
@@ -28,6 +32,11 @@ else()
   target_compile_options(postern_build_flags INTERFACE
     -fsanitize=${POSTERN_SANITIZE} -fno-omit-frame-pointer
     -fno-sanitize-recover=all)
+  # The headers of libraries are half of all code that is compiled, and theirs to
+  # look after; the standard library's own assertions find what we do wrong.
+  target_compile_options(postern_build_flags INTERFACE
+    -fsanitize-ignorelist=${PROJECT_SOURCE_DIR}/cmake/undefined.ignore)
+  target_compile_definitions(postern_build_flags INTERFACE _GLIBCXX_ASSERTIONS)
   target_link_options(postern_build_flags INTERFACE
     -fsanitize=${POSTERN_SANITIZE})
   # Links in a quarter of the time.
@@ -41,5 +50,6 @@ endif()
 # The table of addresses only serves to print where it has been.
 if(POSTERN_FUZZ)
   target_compile_options(postern_build_flags INTERFACE -fsanitize=fuzzer-no-link
-    -fno-sanitize-coverage=pc-table)
+    -fno-sanitize-coverage=pc-table
+    -fsanitize-coverage-ignorelist=${PROJECT_SOURCE_DIR}/cmake/coverage.ignore)
 endif()
