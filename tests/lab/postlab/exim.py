@@ -118,7 +118,7 @@ class Exim:
         self.process = subprocess.Popen(
             self.line("-bdf", "-oP", str(self.directory / f"{self.name}.pid")),
             stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
-        logs.until(lambda: any("daemon started" in line for line in self.log.lines()), 20,
+        logs.until(lambda: any("daemon started" in line for line in self.log.lines()), 60,
                    f"{self.name}: the daemon starts")
 
     def stop(self) -> None:

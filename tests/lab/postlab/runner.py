@@ -155,7 +155,7 @@ class Lab:
         def lines():
             return [x for x in self.syslog.log.lines() if f"queue-id={queue_id} " in x]
         try:
-            logs.until(lambda: any(all(w in x for w in want.audit) for x in lines()), 10, "")
+            logs.until(lambda: any(all(w in x for w in want.audit) for x in lines()), 30, "")
         except logs.Timeout:
             return [f"no audit line of {queue_id} has {want.audit}", *lines()]
         return []

@@ -101,7 +101,7 @@ class Sendmail:
         errors = open(self.directory / "sendmail.err", "ab")  # pylint: disable=R1732
         self.process = subprocess.Popen([PROGRAM, "-C", str(self.config), "-bD", "-odb"],
                                         stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
-        logs.until(self._listens, 20, "Sendmail's daemon starts")
+        logs.until(self._listens, 60, "Sendmail's daemon starts")
 
     def _listens(self) -> bool:
         try:

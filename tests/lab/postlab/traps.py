@@ -126,7 +126,7 @@ class Scene:
 
     def taken(self, mark: str) -> str:
         """The first line that the MTA logged of a message."""
-        return logs.until(lambda: [x for x in self.mta.log.lines() if mark in x], 5, mark)[0]
+        return logs.until(lambda: [x for x in self.mta.log.lines() if mark in x], 20, mark)[0]
 
     def told(self, domain: str, *hosts: str) -> list[str]:
         """The commands by which a host learnt of an address in that domain."""
@@ -164,7 +164,7 @@ class Scene:
     def arrived(self, sent) -> list[str]:
         """What is wrong unless it has come."""
         try:
-            logs.until(lambda: self.copies(sent[0]), 10, "arrival")
+            logs.until(lambda: self.copies(sent[0]), 30, "arrival")
         except logs.Timeout:
             return ["it did not arrive"] + self.mta.lines(sent[1])
         return []
