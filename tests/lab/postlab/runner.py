@@ -364,7 +364,7 @@ def check_sender(lab: Lab, tally: report.Tally, whole: bool) -> None:
                 alive and lab.service.stop() == 0,
                 f"status {lab.service.process.returncode}\n{lab.service.log.tail()}")
     # Last: what the service has in hand is written down when it ends.
-    told = [f"{file}: {words!r}" for file in sorted(lab.home.rglob("*"))
+    told = [f"{file}: {words!r}" for file in lab.world.files()
             if file.is_file() and _is_record(file)
             for words in accounts.spoken() if words in file.read_bytes()]
     tally.check("no log and no store has a relay's secret", not told, "\n".join(told[:5]))
