@@ -169,7 +169,7 @@ class Exim:
         return found
 
     def panics(self) -> list[str]:
-        return self.panic_log.lines()
+        return [line for line in self.panic_log.lines() if line]
 
 
 def _outcome(match, text: str) -> Outcome:

@@ -81,6 +81,7 @@ class World:
         """Copies the logs out of the namespace, for a person to read."""
         into.mkdir(parents=True, exist_ok=True)
         for file in self.files():
-            if file.is_file() and (file.name in ("log", "syslog", "events.jsonl")
+            if file.is_file() and (file.name in ("log", "syslog", "events.jsonl", "mainlog",
+                                                 "paniclog")
                                    or file.suffix in (".log", ".err", ".cf", ".conf")):
                 shutil.copy(file, into / str(file.relative_to(self.home)).replace("/", "_"))
