@@ -29,6 +29,7 @@ daemon_smtp_ports = {port}
 host_lookup =
 rfc1413_query_timeout = 0s
 smtp_accept_max = 1000
+smtp_connect_backlog = 512
 smtp_accept_queue = 0
 smtp_accept_queue_per_connection = 0
 queue_run_max = 50
