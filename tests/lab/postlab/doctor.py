@@ -252,7 +252,7 @@ def main(arguments: list[str]) -> int:
         except Exception as error:  # pylint: disable=broad-except
             tally.add(case.id, f"{type(error).__name__}: {error}")
 
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(16) as pool:  # each waits most of its time
         list(pool.map(run, cases))
     setups = [setup for setup in doctor_sendmail.ALL if wanted(setup.id)]
     machine = doctor_sendmail.Machine(bench) if setups else None

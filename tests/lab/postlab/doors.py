@@ -9,6 +9,14 @@ from pathlib import Path
 GREETING = b"postern 1 ready\n"
 
 
+def lead(door: Path, socket_path: Path) -> None:
+    """From now on whoever knocks at that door finds that socket."""
+    link = door.with_suffix(".new")
+    link.unlink(missing_ok=True)
+    link.symlink_to(socket_path)
+    link.rename(door)
+
+
 class FakeDoor:
     """A unix socket that greets and answers as told, or doesn't.
 
@@ -37,7 +45,7 @@ class FakeDoor:
 
     def _serve(self, client: socket.socket) -> None:
         with client:
-            client.settimeout(60)
+            client.settimeout(120)  # longer than smtp(8) waits for a map
             try:
                 if self.greeting is None:
                     client.recv(1)

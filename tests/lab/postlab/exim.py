@@ -1,5 +1,6 @@
 """A private Exim: its directories, configuration, daemon and log. Knows nothing of us."""
 
+import itertools
 import os
 import re
 import shutil
@@ -9,6 +10,8 @@ from pathlib import Path
 from . import logs
 from .judge import Outcome
 
+SERVICE = Path("/run/postern")   # where the library looks for its one socket
+OWN_PORTS, TRUSTED = 2600, "own.conf"
 # The main section that has nothing to do with what is tested.
 MAIN = """\
 exim_path = {program}
@@ -26,6 +29,7 @@ daemon_smtp_ports = {port}
 host_lookup =
 rfc1413_query_timeout = 0s
 smtp_accept_max = 1000
+smtp_connect_backlog = 512
 smtp_accept_queue = 0
 smtp_accept_queue_per_connection = 0
 queue_run_max = 50
@@ -52,8 +56,13 @@ _END = re.compile(r"^\S+ \S+ (?P<id>\S+) (?P<mark>=>|->|==|\*\*) (?P<to>\S+)(?P<
 _RESULTS = {"=>": "delivered", "->": "delivered", "==": "deferred", "**": "bounced"}
 
 
+_numbers = itertools.count()
+
+
 class Exim:
     """One instance; `name` is one of space.EXIM_CONFIGS."""
+
+    within: Path | None = None  # what it finds at the place of the service's directory
 
     def __init__(self, directory: Path, name: str, port: int,
                  program: str = "/usr/sbin/exim4-heavy"):
@@ -70,6 +79,25 @@ class Exim:
         self.panic_log = logs.LineLog(log / "paniclog")
         self.process = None
 
+    @classmethod
+    def alone(cls, directory: Path, program: str, within: Path) -> "Exim":
+        """One more, in mounts of its own: its library knows one socket, and finds another
+        there; and it trusts one configuration, which is its own."""
+        number = next(_numbers)
+        made = cls(directory, f"own{number}", OWN_PORTS + number, program)
+        made.within = within
+        (directory / TRUSTED).touch()
+        return made
+
+    def line(self, *words: str, under=()) -> list[str]:
+        """Its command line; `under`: a program that runs it."""
+        if not self.within:
+            return [*under, self.program, "-C", str(self.config), *words]
+        trusted = self.directory / TRUSTED
+        return ["unshare", "--mount", "sh", "-c",
+                f'mount --bind {self.within} {SERVICE} && mount --bind {self.config} {trusted}'
+                ' && exec "$@"', "sh", *under, self.program, "-C", str(trusted), *words]
+
     def configure(self, parts: dict, next_hop: str = "", options: str = "",
                   verify: str = "") -> None:
         """`parts`: macros, routers, transports. Ours come first among the routers."""
@@ -82,18 +110,16 @@ class Exim:
             + macros + ACLS.format(verify=verify) + "begin routers\n" + parts["routers"] + HERE
             + "begin transports\n" + parts["transports"] + "begin retry\n" + parts["retry"] + RETRY, encoding="utf-8")
         self.config.chmod(0o644)
-        done = subprocess.run([self.program, "-C", str(self.config), "-bV"],
-                              capture_output=True, text=True, check=False)
+        done = self.command("-bV")
         if done.returncode != 0:
             raise RuntimeError(f"exim -bV: {done.stdout}{done.stderr}")
 
     def start(self) -> None:
         errors = open(self.directory / f"{self.name}.err", "ab")  # pylint: disable=R1732
         self.process = subprocess.Popen(
-            [self.program, "-C", str(self.config), "-bdf", "-oP",
-             str(self.directory / f"{self.name}.pid")],
+            self.line("-bdf", "-oP", str(self.directory / f"{self.name}.pid")),
             stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
-        logs.until(lambda: any("daemon started" in line for line in self.log.lines()), 20,
+        logs.until(lambda: any("daemon started" in line for line in self.log.lines()), 60,
                    f"{self.name}: the daemon starts")
 
     def stop(self) -> None:
@@ -102,15 +128,15 @@ class Exim:
 
     def command(self, *words: str, check: bool = False,
                 under=()) -> subprocess.CompletedProcess:
-        """`under`: a program that runs it."""
-        return subprocess.run([*under, self.program, "-C", str(self.config), *words],
+        return subprocess.run(self.line(*words, under=under),
                               stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               check=check, timeout=120)
 
-    def command_with(self, message: bytes, *words: str) -> None:
+    def command_with(self, message: bytes, *words: str,
+                     check: bool = True) -> subprocess.CompletedProcess:
         """Hands it a message on standard input."""
-        subprocess.run([self.program, "-C", str(self.config), *words], input=message,
-                       capture_output=True, check=True, timeout=120)
+        return subprocess.run(self.line(*words), input=message, capture_output=True,
+                              check=check, timeout=120)
 
     def lines(self, queue_id: str) -> list[str]:
         return [line for line in self.log.lines() if queue_id in line]
@@ -144,7 +170,7 @@ class Exim:
         return found
 
     def panics(self) -> list[str]:
-        return self.panic_log.lines()
+        return [line for line in self.panic_log.lines() if line]
 
 
 def _outcome(match, text: str) -> Outcome:

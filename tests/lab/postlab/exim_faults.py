@@ -1,6 +1,6 @@
 """Row 20 for Exim: whatever breaks, its mail waits; once it is mended, mail arrives once.
 
-Its client knows one socket, so one fault comes after the other. Exim makes the
+Its client knows one socket, so each fault has an Exim of its own. Exim makes the
 connection: what happens to the service between its plan and its verdict keeps the
 message back, and what happens after the verdict does not.
 """
@@ -60,16 +60,17 @@ ALL = [
     Fault("20o", "an error that looks permanent", fake(reply=b"error 5.3.0 broken\n")),
     Fault("20q", "another user's door: root may ask, who delivers may not", not_allowed),
     Fault("20-s1", "posternd down", down),
-    Fault("20-s2", "posternd hung", hung),
+    Fault("20-s2", "posternd hung", hung, impatient=True),
     Fault("20-s3", "posternd killed between plan and gate", before_the_gate(signal.SIGKILL),
           domain="row20-gate-kill.test"),
     Fault("20-s4", "posternd stopped between plan and gate", before_the_gate(signal.SIGTERM),
           domain="row20-gate-term.test"),
     Fault("20-s5", "posternd hung between plan and gate", before_the_gate(signal.SIGSTOP),
-          domain="row20-gate-stop.test"),
+          impatient=True, domain="row20-gate-stop.test"),
     Fault("20-s6", "posternd killed after its verdict: the message goes on", after_the_gate,
           domain="row20-kill.test", expect=Expect(seen="message")),
-    Fault("20-s8", "resolver dead, on-fail=deliver", resolver_dead, domain="row17a.test", attempts=2,
+    Fault("20-s8", "resolver dead, on-fail=deliver", resolver_dead,
+          domain="row20-resolver.test", attempts=2,
           expect=Expect("deferred", reason="dns-lookup-failed")),
     Fault("20-s9", "snapshot missing", snapshot_faults.missing,
           expect=Expect("deferred", reason="policy-store-unavailable")),

@@ -1,10 +1,9 @@
 """Exim's traps: each attacked on the real program, and the receiver untouched.
 
 By the library and by ${readsocket}, where there is something of the kind. Both know one
-socket, so traps come one after another.
+socket, so each trap has an Exim in mounts of its own, which finds another one there.
 """
 
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,13 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import logs, traps
-from .adapters.exim import SOCKET, point_at
-from .doors import FakeDoor
+from .adapters.exim import SOCKET
+from .doors import FakeDoor, lead
 from .exim import Exim
 from .traps import IMPOSTOR, MAY, OTHER, SENDER, STRANGE, TOLD, WAIT
-
-PORT = 2527
-
 
 # What asks, by the name of the library's function.
 QUESTIONS = {"plan": "POSTERN_PLAN", "event": "POSTERN_TELL", "gate_list": "POSTERN_HOST_GATE",
@@ -30,16 +26,17 @@ class Scene(traps.Scene):
     """With an Exim that asks as the sender does."""
 
     def __init__(self, lab, trap):
-        self.directory = lab.home / "exim"
-        shutil.rmtree(self.directory / "trap.spool", ignore_errors=True)
-        shutil.rmtree(self.directory / "trap.log", ignore_errors=True)
+        self.directory = lab.home / "traps" / trap.id
+        self.directory.mkdir(parents=True, exist_ok=True)
         sender = lab.world.sender
-        self.exim = Exim(self.directory, "trap", PORT, sender.program)
+        self.exim = Exim.alone(lab.home / "exim", sender.program, self.directory)
         self.by_library = sender.by_library
         super().__init__(lab, trap, self.exim, sender.parts())
+        self.point_at(lab.service.doors["exim"])
 
-    def close(self) -> None:
-        point_at(self.lab.service.doors["exim"])
+    def point_at(self, path: Path) -> None:
+        """From now on its Exim finds that socket."""
+        lead(self.directory / SOCKET.name, path)
 
     def say(self, text: str) -> None:
         """A transport option more."""
@@ -56,10 +53,8 @@ class Scene(traps.Scene):
 
     def hand_over(self, content: bytes, addresses: list, wait: bool):
         self.exim.configure(self.parts)
-        words = [self.exim.program, "-C", str(self.exim.config), "-odq" if wait else "-odf",
-                 "-oi", "-f", SENDER, *addresses]
-        return subprocess.run(words, input=content, capture_output=True, check=False,
-                              timeout=120)
+        return self.exim.command_with(content, "-odq" if wait else "-odf", "-oi", "-f", SENDER,
+                                      *addresses, check=False)
 
     def queue_id_of(self, line: str) -> str:
         return line.split()[2]
@@ -85,6 +80,7 @@ def no_retry_rule(scene):
 @dataclass
 class Trap(traps.Trap):
     by_library: bool = False        # there is nothing of the kind without it
+    slow: bool = False
 
     stage = Scene
 
@@ -195,8 +191,8 @@ def crashes(name: str):
 
 def lies(greeting=b"postern 1 ready\n", reply=b""):
     def play(scene):
-        door = FakeDoor(scene.lab.home / "exim" / f"door-{scene.trap.id}", greeting, reply)
-        point_at(door.path)
+        door = FakeDoor(scene.directory / "fake", greeting, reply)
+        scene.point_at(door.path)
         found = scene.held(scene.send(IMPOSTOR))
         door.close()
         return found + ([] if door.calls else ["the library never came to the door"])
@@ -204,19 +200,15 @@ def lies(greeting=b"postern 1 ready\n", reply=b""):
 
 
 def down(scene):
-    point_at(Path("/run/lab/nobody"))
-    sent = scene.send(IMPOSTOR)
-    found = scene.held(sent)
-    point_at(scene.lab.service.doors["exim"])
-    return found
+    scene.point_at(Path("/run/lab/nobody"))
+    return scene.held(scene.send(IMPOSTOR))
 
 
 def hung(scene):
-    scene.lab.service.send(signal.SIGSTOP)
-    try:
-        return scene.waits(scene.send(OTHER))
-    finally:
-        scene.lab.service.send(signal.SIGCONT)
+    service = scene.own_service()
+    scene.point_at(service.doors["exim"])
+    service.send(signal.SIGSTOP)
+    return scene.waits(scene.send(OTHER))
 
 
 class Until:
@@ -230,7 +222,6 @@ class Until:
         self.socket.bind(str(path))
         path.chmod(0o666)
         self.socket.listen(16)
-        point_at(path)
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
@@ -257,13 +248,19 @@ class Until:
         return octets
 
 
+def until(scene, **when) -> None:
+    path = scene.directory / "until"
+    Until(path, scene.lab.service.doors["exim"], **when)
+    scene.point_at(path)
+
+
 def gone(**when):
     """To a good destination: what would have been delivered waits, and is then sent once."""
     def play(scene):
-        Until(scene.directory / f"until-{scene.trap.id}", scene.lab.service.doors["exim"], **when)
+        until(scene, **when)
         sent = scene.send(OTHER)
         found = scene.waits(sent)
-        point_at(scene.lab.service.doors["exim"])
+        scene.point_at(scene.lab.service.doors["exim"])
         scene.run_queue()
         return found + scene.arrived(sent)
     return play
@@ -273,7 +270,7 @@ def gone_after_the_host(scene):
     """The library's one question was for both gates; ${readsocket} asks at each."""
     if not scene.by_library:
         return gone(words=b" stage=mail ")(scene)
-    Until(scene.directory / f"until-{scene.trap.id}", scene.lab.service.doors["exim"], 2)
+    until(scene, questions=2)
     return scene.arrived(scene.send(OTHER))
 
 
@@ -284,10 +281,10 @@ def callout(scene):
     scene.exim.configure(scene.parts, verify="verify = recipient/callout=20s,defer_ok")
     scene.exim.start()
     try:
-        with socket.create_connection(("127.0.0.1", PORT), timeout=60) as client:
+        with socket.create_connection(("127.0.0.1", scene.exim.port), timeout=60) as client:
             stream = client.makefile("rwb")
             for line in (b"EHLO x.test", b"MAIL FROM:<sender@sender.test>",
-                         b"RCPT TO:<to-29@row29.test>", b"QUIT"):
+                         f"RCPT TO:<{scene.recipient}@{IMPOSTOR}>".encode(), b"QUIT"):
                 while stream.readline()[3:4] == b"-":
                     pass
                 stream.write(line + b"\r\n")
@@ -334,10 +331,10 @@ ALL = [
     Trap("29-c3", "a crash in gate_list", crashes("gate_list"), by_library=True),
     Trap("29-c4", "a crash in gate", crashes("gate"), by_library=True),
     Trap("29-s1", "posternd down", down),
-    Trap("29-s2", "posternd hung", hung),
+    Trap("29-s2", "posternd hung", hung, slow=True),
     Trap("29-s3", "a door that hangs up", lies(reply="close")),
     # ${readsocket} waits as long for this as for a service that hangs.
-    Trap("29-s4", "a door that says nothing", lies(greeting=None), by_library=True),
+    Trap("29-s4", "a door that says nothing", lies(greeting=None), by_library=True, slow=True),
     Trap("29-s5", "a door with another greeting", lies(greeting=b"220 hello\n", reply=b"pass\n")),
     Trap("29-s6", "a 'pass' cut before the line's end", lies(reply=b"pass")),
     Trap("29-s7", "posternd killed after the plan", gone(questions=1)),

@@ -17,12 +17,13 @@ from typing import Callable
 
 from . import judge, logs, messages, snapshot_faults
 from .adapters.postfix_pipe import ARGUMENTS, Transport
-from .doors import GREETING, FakeDoor, FakeLmtpDoor
+from .doors import GREETING, FakeDoor, FakeLmtpDoor, lead
 from .scenarios import Expect, row_of
 
 DOMAIN = "row20.test"
 PATIENCE = 90
 BUDGET = "--budget-ms 10000"
+FEW_THREADS = {"worker-threads": "8", "exim-questions": "8"}
 IMPATIENT = {"pipe": BUDGET, "lmtp": "lmtp_lhlo_timeout=5s lmtp_data_done_timeout=15s"}
 
 
@@ -35,7 +36,7 @@ class Fault:
     options: str = ""                # of postern-transport besides --socket, or of lmtp(8)
     arguments: str = ARGUMENTS
     recipient_limit: int = 1
-    impatient: bool = False          # the client gives up after seconds
+    impatient: bool = False          # the client gives up after seconds, where it can be told to
     patience: int = PATIENCE         # for the attempt that fails
     silent: bool = False             # the MTA keeps the message without a word of the attempt
     domain: str = DOMAIN
@@ -59,16 +60,17 @@ class Scene:
         self.lab, self.fault = lab, fault
         self.directory = lab.home / "faults" / fault.id
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.door = lab.world.sender.door_of(self.directory)
+        self.sender = lab.world.sender.apart(self.directory, fault.impatient)
+        self.door = self.sender.door_of(self.directory)
         self.queue_id = ""
         self.service = None
 
     def own_service(self, **settings):
         """A posternd of its own, not yet started, with a copy of the published policy."""
         self.service = self.lab.make_service(f"fault-{self.fault.id}",
-                                             **{"worker-threads": "8"} | settings)
+                                             **FEW_THREADS | settings)
         self.restore_snapshot()
-        self.point_at(self.service.doors[self.lab.world.sender.door])
+        self.point_at(self.service.doors[self.sender.door])
         return self.service
 
     def restore_snapshot(self) -> None:
@@ -80,13 +82,18 @@ class Scene:
 
     def point_at(self, socket: Path) -> None:
         """From now on the client finds that socket at its door."""
-        link = self.door.with_suffix(".new")
-        link.symlink_to(socket)
-        link.rename(self.door)
+        lead(self.door, socket)
 
     def mend(self) -> None:
         """The client finds the lab's own, healthy service."""
-        self.point_at(self.lab.service.doors[self.lab.world.sender.door])
+        self.point_at(self.lab.service.doors[self.sender.door])
+
+    def close(self) -> None:
+        """Whatever is left of it goes on, or ends."""
+        if self.service and self.service.process:
+            self.service.stop(signal.SIGKILL)
+        self.mend()
+        self.sender.leave()
 
     def wait_for_data(self) -> None:
         """Until the holding receiver has been sent DATA and keeps its 354 back."""
@@ -111,7 +118,7 @@ class Scene:
     def client_pid(self) -> int:
         """The process under the MTA that has our message."""
         return logs.until(
-            lambda: self.lab.world.sender.process_of(f"fault{self.fault.id}", self.queue_id),
+            lambda: self.sender.process_of(f"fault{self.fault.id}", self.queue_id),
             10, "the client runs")
 
 
@@ -314,7 +321,7 @@ SERVICE_FAULTS = [
     Fault("20-s5", "posternd hung before the final dot", hung_at_data,
           impatient=True, domain="row20-stop.test"),
     Fault("20-s7", "spool not writable", spool_read_only),
-    Fault("20-s8", "resolver dead, on-fail=deliver", resolver_dead, domain="row17a.test",
+    Fault("20-s8", "resolver dead, on-fail=deliver", resolver_dead, domain="row20-resolver.test",
           expect=Expect("deferred", reason="dns-lookup-failed")),
     Fault("20-s9", "snapshot missing", snapshot_faults.missing,
           expect=Expect("deferred", reason="policy-store-unavailable")),
@@ -349,13 +356,11 @@ def of(adapter: str) -> list[Fault]:
 
 def prepare(lab, faults: list[Fault]) -> None:
     """Their transports in the MTA's configuration; before it starts."""
-    if lab.world.sender.one_by_one:
-        return
     for fault in faults:
         door = lab.home / "faults" / fault.id / "door"
         options = fault.options
         if fault.impatient:
-            options = IMPATIENT[lab.world.sender.door]
+            options = IMPATIENT.get(lab.world.sender.door, options)
         lab.world.sender.add_transport(Transport(
             f"fault{fault.id}", options, door, fault.recipient, fault.arguments,
             fault.recipient_limit))
@@ -363,15 +368,15 @@ def prepare(lab, faults: list[Fault]) -> None:
 
 def run(lab, fault: Fault) -> tuple[list[str], str]:
     """What is wrong (nothing: the promise held), and the last thing the MTA said."""
-    scene = Scene(lab, fault)
+    scene = None
     try:
+        scene = Scene(lab, fault)
         return _run(lab, fault, scene)
     except Exception as error:  # pylint: disable=broad-except
         return [f"{type(error).__name__}: {error}", traceback.format_exc(limit=-3)], ""
     finally:
-        if scene.service and scene.service.process:
-            scene.service.stop(signal.SIGKILL)
-        scene.mend()
+        if scene:
+            scene.close()
 
 
 def _run(lab, fault: Fault, scene: Scene) -> tuple[list[str], str]:
@@ -379,12 +384,12 @@ def _run(lab, fault: Fault, scene: Scene) -> tuple[list[str], str]:
     mail = messages.compose("sender@sender.test", fault.recipient, "plain")
     play = fault.breaks(scene)
     stage = next(play)
-    scene.queue_id = lab.world.sender.submit(mail)
+    scene.queue_id = scene.sender.submit(mail)
     if stage == "under way":
         next(play)
     first = 0 if fault.silent else 1
-    got = lab.world.sender.wait_attempt(scene.queue_id, 1, fault.patience) if first else \
-        lab.world.sender.wait_kept(scene.queue_id, PATIENCE)
+    got = scene.sender.wait_attempt(scene.queue_id, 1, fault.patience) if first else \
+        scene.sender.wait_kept(scene.queue_id, PATIENCE)
     before = judge.baseline(lab.world, receivers)
     found = judge.problems(lab.world, receivers, before, mail, got, fault.expect)
     if fault.expect.result == "deferred" and lab.world.receivers.transfers(mail.mark):
@@ -397,9 +402,9 @@ def _run(lab, fault: Fault, scene: Scene) -> tuple[list[str], str]:
         return found, f"{got.result} {got.status}"
     if fault.expect.result == "deferred" and fault.mended.seen:
         for number in range(1, fault.attempts + 1):
-            lab.world.sender.retry(scene.queue_id)
-            got = lab.world.sender.wait_attempt(scene.queue_id, first + number, PATIENCE)
+            scene.sender.retry(scene.queue_id)
+            got = scene.sender.wait_attempt(scene.queue_id, first + number, PATIENCE)
         found += judge.problems(lab.world, receivers, before, mail, got, fault.mended)
-    elif fault.expect.result == "deferred" and scene.queue_id not in lab.world.sender.queued():
+    elif fault.expect.result == "deferred" and scene.queue_id not in scene.sender.queued():
         found.append("the message is no longer in the MTA's queue")
     return found, f"{got.result} {got.status}"

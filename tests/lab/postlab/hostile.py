@@ -153,6 +153,9 @@ class Conversation:
     def handshake(self) -> None:
         how = self.script.get("handshake", "good")
         if how == "garbage":
+            # An answer: what comes in one piece with the 220 may be dropped with it (row 9),
+            # and the client waits for minutes.
+            self.wire.sock.recv(16)
             self.wire.send(b"\x05\x00\xffthis is not TLS\r\n\r\n")
             self.hold()
         if how == "silence":

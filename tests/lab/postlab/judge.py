@@ -105,7 +105,7 @@ def _logins(world: World, receivers: list, before: dict, want: Expect) -> list[s
 
 def _one_copy(world: World, mail: Mail, want: Expect) -> list[str]:
     try:
-        copies = logs.until(lambda: world.receivers.messages(mail.mark), 15, "arrival")
+        copies = logs.until(lambda: world.receivers.messages(mail.mark), 30, "arrival")
     except logs.Timeout:
         return ["no receiver has the message"]
     found = []

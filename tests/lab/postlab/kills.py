@@ -8,11 +8,10 @@ the journal's file.
 
 By LMTP there is no client of ours to kill, and the service's calls are those of the
 thread that delivers; the rest is the same. Exim delivers itself: its calls are those of
-the thread that answers its questions, nothing ever arrives twice, and there is one lane,
-because it knows one socket.
+the thread that answers its questions, and nothing ever arrives twice.
 
 Trials run in lanes: each has a transport, a door and a posternd of its own, and
-takes one trial after the other.
+takes one trial after the other. Each has an Exim of its own, too.
 """
 
 import os
@@ -29,10 +28,11 @@ from pathlib import Path
 
 from . import logs, messages
 from .adapters.postfix_pipe import Transport
+from .doors import lead
 
 LANES = 6
 SAMPLE = 30         # of the client, and as many of the service, unless all are wanted
-SAMPLE_OF_ONE_LANE = 12
+SAMPLE_OF_ANSWERS = 12  # Exim delivers itself
 PATIENCE = 60
 STRACE = "/usr/bin/strace"
 # Nothing changes for anybody else between two of these.
@@ -66,6 +66,7 @@ class Lane:
         self.trace = self.directory / "trace"
         self.recipient = f"lane{number}@row23.test"
         self.service = None
+        self.sender = lab.world.sender  # apart, once it has started
 
     def transport(self) -> Transport:
         return Transport(f"kill{self.number}", door=self.directory / "door",
@@ -80,12 +81,10 @@ class Lane:
             "worker-threads": "1", "lmtp-connections": "1", "exim-questions": "1"})
         shutil.copy(self.lab.service.snapshot, self.service.snapshot)
         shutil.chown(self.service.snapshot, "root", "postern")
-        door = self.lab.world.sender.door_of(self.directory)
-        fresh = door.with_suffix(".new")
-        fresh.symlink_to(self.service.doors[self.door])
-        fresh.rename(door)
         shutil.chown(self.directory, "postern-client")
         self.use_script()
+        self.sender = self.lab.world.sender.apart(self.directory)
+        lead(self.sender.door_of(self.directory), self.service.doors[self.door])
 
     def use_script(self, strace: str = "") -> None:
         """What pipe(8) runs from now on."""
@@ -156,8 +155,8 @@ class Lane:
 
     def _send(self, expected: str = "") -> tuple[messages.Mail, str, str]:
         mail = messages.compose("sender@sender.test", self.recipient, "plain")
-        queue_id = self.lab.world.sender.submit(mail)
-        got = self.lab.world.sender.wait_attempt(queue_id, 1, PATIENCE)
+        queue_id = self.sender.submit(mail)
+        got = self.sender.wait_attempt(queue_id, 1, PATIENCE)
         if expected and got.result != expected:
             raise AssertionError(f"{got.result} instead of {expected}: {got.text}")
         return mail, queue_id, got.result
@@ -196,7 +195,7 @@ class Lane:
 
     def _finish(self, mail, queue_id: str, result: str) -> list[str]:
         """The next attempt, where one is needed."""
-        sender = self.lab.world.sender
+        sender = self.sender
         if result == "bounced":
             return [f"bounced: {sender.attempts(queue_id)[-1].text}"]
         if result == "deferred":
@@ -246,8 +245,6 @@ def _chosen(who: str, calls: list[str], everything: bool, sample: int) -> list[T
 
 def lanes(lab) -> list[Lane]:
     """Their transports in the MTA's configuration; before it starts."""
-    if lab.world.sender.one_by_one:
-        return [Lane(lab, 0)]
     made = [Lane(lab, number) for number in range(LANES)]
     for lane in made:
         lab.world.sender.add_transport(lane.transport())
@@ -258,15 +255,16 @@ def run(lab, all_lanes: list[Lane], tally, everything: bool) -> None:
     for lane in all_lanes:
         lane.prepare()
     first, second = all_lanes[0], all_lanes[-1]
-    sample = SAMPLE if len(all_lanes) > 1 else SAMPLE_OF_ONE_LANE
-    sign = "connect" if lab.world.sender.door != "exim" else "sendmsg"
+    answers_only = lab.world.sender.door == "exim"
+    sample = SAMPLE_OF_ANSWERS if answers_only else SAMPLE
+    sign = "sendmsg" if answers_only else "connect"
     has_client = lab.adapter == "postfix-pipe"
     client = first.client_calls() if has_client else []
     worker = second.find_worker()
     service = second.service_calls(worker)
     tally.check("23 strace sees a whole delivery in both programs",
                 (len(client) > 20 or not has_client)
-                and len(service) > (40 if len(all_lanes) > 1 else 20)
+                and len(service) > (20 if answers_only else 40)
                 and sign in service, f"client {client}\nservice {service}")
     trials: queue.SimpleQueue = queue.SimpleQueue()
     for trial in (_chosen("client", client, everything, sample)

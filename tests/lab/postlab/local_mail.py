@@ -24,6 +24,6 @@ def _run(lab) -> tuple[list[str], str]:
     found = [] if got.result == "delivered" else [got.text]
     # The audit line and Postfix's come by different ways, in any order.
     logs.until(lambda: any(f"queue-id={queue_id} " in line for line in lab.syslog.log.lines()),
-               10, f"an audit line has queue-id={queue_id}")
-    logs.until(lambda: lab.world.receivers.messages(mail.mark), 10, "the receiver has it")
+               30, f"an audit line has queue-id={queue_id}")
+    logs.until(lambda: lab.world.receivers.messages(mail.mark), 30, "the receiver has it")
     return found, "delivered 2.0.0"

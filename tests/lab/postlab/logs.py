@@ -14,15 +14,20 @@ class Timeout(AssertionError):
 
 
 def until(condition, seconds: float, what: str, every: float = 0.03):
-    """The first true value of `condition()`; Timeout after `seconds`."""
-    end = time.monotonic() + seconds
+    """The first true value of `condition()`; Timeout after `seconds`.
+
+    It looks again after `every` seconds at first, then after a tenth of the time waited:
+    what takes long is not asked about a thousand times.
+    """
+    begun = time.monotonic()
     while True:
         value = condition()
         if value:
             return value
-        if time.monotonic() > end:
+        waited = time.monotonic() - begun
+        if waited > seconds:
             raise Timeout(f"not within {seconds:.0f} s: {what}")
-        time.sleep(every)
+        time.sleep(min(max(every, waited / 10), 0.5))
 
 
 class LineLog:
@@ -35,8 +40,8 @@ class LineLog:
         self._offset = 0
         self._rest = b""
 
-    def lines(self) -> list[str]:
-        """All complete lines so far."""
+    def lines(self, since: int = 0) -> list[str]:
+        """All complete lines so far, but for the first `since`."""
         with self._lock:
             try:
                 with open(self.path, "rb") as file:
@@ -48,7 +53,28 @@ class LineLog:
                 self._offset += len(new)
                 *whole, self._rest = (self._rest + new).split(b"\n")
                 self._lines += [line.decode("utf-8", "replace") for line in whole]
-            return list(self._lines)
+            return self._lines[since:]
 
     def tail(self, count: int = 15) -> str:
         return "\n".join(self.lines()[-count:])
+
+
+class Index:
+    """What a parser makes of each line of a log, read once: `read(line)` gives a key and a
+    value, or None."""
+
+    def __init__(self, log: LineLog, read):
+        self.log, self._read = log, read
+        self._lock = threading.Lock()
+        self._count = 0
+        self._found: dict = {}
+
+    def get(self, key) -> list:
+        """The values of that key so far, in their order."""
+        with self._lock:
+            for line in self.log.lines(self._count):
+                self._count += 1
+                pair = self._read(line)
+                if pair:
+                    self._found.setdefault(pair[0], []).append(pair[1])
+            return list(self._found.get(key, ()))

@@ -42,6 +42,9 @@ COMMON = {
     "smtputf8_enable": "yes",
     "smtputf8_autodetect_classes": "all",
     "in_flow_delay": "0",
+    # On a machine that stands still for ten seconds it would be killed, and master(8), which
+    # logs by it, would wait for it for ever.
+    "postlogd_watchdog_timeout": "600s",
     "default_process_limit": "200",
     "smtpd_peername_lookup": "no",
     "smtpd_client_connection_count_limit": "0",

@@ -143,7 +143,7 @@ class Service:
         self.process = self.programs.start("posternd", "--foreground", "--config", self.config,
                                            user="postern", stdout=log, stderr=log)
         if wait:
-            logs.until(self._answers, 20, f"posternd ({self.name}) answers")
+            logs.until(self._answers, 60, f"posternd ({self.name}) answers")
 
     def _answers(self) -> bool:
         if self.process.poll() is not None:

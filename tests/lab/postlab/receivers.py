@@ -60,6 +60,9 @@ class Receivers:
         self.by_host = {r.host: r for r in receivers}
         self.postfix = Postfix(directory / "postfix", "receiver")
         self.events = logs.LineLog(directory / "events.jsonl")
+        self._said = logs.Index(self.postfix.log, _smtpd_said)
+        self._happened = logs.Index(self.events, _event)
+        self._handed_over = logs.Index(self.events, _message)
         self.release = directory / "release"
         self.mail = directory / "mail"
         self.raw = directory / "raw"
@@ -155,11 +158,7 @@ class Receivers:
         if self.by_name[name].scripted:
             return self._seen_scripted(name)
         seen = Seen()
-        for line in self.postfix.log.lines():
-            match = _LINE.search(line)
-            if not match or match["name"] != name:
-                continue
-            text = match["text"]
+        for text in self._said.get(name):
             if text.startswith("connect from"):
                 seen.connections += 1
             elif login := _LOGIN.search(text):
@@ -174,10 +173,7 @@ class Receivers:
 
     def _seen_scripted(self, name: str) -> Seen:
         seen = Seen()
-        for line in self.events.lines():
-            event = json.loads(line)
-            if event["receiver"] != name:
-                continue
+        for event in self._happened.get(name):
             kind = event["event"]
             if kind == "connect":
                 seen.connections += 1
@@ -195,9 +191,8 @@ class Receivers:
     def messages(self, mark: str) -> list[Message]:
         """Every copy of the message with that X-Lab-Id: who got it, and how."""
         found = []
-        for line in self.events.lines():
-            event = json.loads(line)
-            if event["event"] == "message" and self._mark(Path(event["file"])) == mark:
+        for event in self._handed_over.get("message"):
+            if self._mark(Path(event["file"])) == mark:
                 found.append(Message(Path(event["file"]), mark, event["receiver"],
                                      event["tls"], True, event["taken"]))
         new = self.mail / "all" / "new"
@@ -226,9 +221,8 @@ class Receivers:
             ours = _TAKEN_AS.search(Path(entry.path).read_bytes()[:4096])
             taken.add((self._mark(Path(entry.path)), ours[1] if ours else entry.name))
         counted = Counter(mark for mark, _ in taken)
-        for line in self.events.lines():
-            event = json.loads(line)
-            if event["event"] == "message" and event["taken"]:
+        for event in self._handed_over.get("message"):
+            if event["taken"]:
                 counted[self._mark(Path(event["file"]))] += 1
         return counted
 
@@ -248,6 +242,21 @@ class Receivers:
             self._marks[file] = head[at + len(MARK):].split(b"\n", 1)[0].strip().decode() \
                 if at >= 0 else ""
         return self._marks[file]
+
+
+def _smtpd_said(line: str):
+    match = _LINE.search(line) if "receiver/" in line else None
+    return (match["name"], match["text"]) if match else None
+
+
+def _event(line: str):
+    event = json.loads(line)
+    return event["receiver"], event
+
+
+def _message(line: str):
+    event = json.loads(line) if '"message"' in line else {}
+    return ("message", event) if event.get("event") == "message" else None
 
 
 def _chown_vmail(path: Path) -> None:

@@ -23,6 +23,8 @@ _FROM = re.compile(r"receiver/(?P<name>[\w-]+)/smtpd\[(?P<pid>\d+)\]: (?P<text>.
 @dataclass
 class Play:
     """`act(stage)` gives what is wrong; `stage` is a Stage."""
+
+    impatient = False
     id: str
     title: str
     act: Callable
@@ -56,8 +58,8 @@ class Stage(faults.Scene):
         world = self.lab.world
         domain = domain or self.fault.domain
         mail = messages.compose("sender@sender.test", f"someone@{domain}", body)
-        queue_id = world.sender.submit(mail)
-        got = world.sender.wait_attempt(queue_id, 1, PATIENCE)
+        queue_id = self.sender.submit(mail)
+        got = self.sender.wait_attempt(queue_id, 1, PATIENCE)
         self.found += judge.problems(world, [], {}, mail, got, expect)
         return mail.mark
 
@@ -98,7 +100,7 @@ class Stage(faults.Scene):
 def one_connection(stage) -> None:
     for _ in range(MESSAGES):
         stage.send()
-    kept = stage.lab.world.sender.keeps_connections
+    kept = stage.sender.keeps_connections
     wanted = 1 if kept else MESSAGES
     stage.require(len(stage.connections()) == wanted,
                   f"{len(stage.connections())} connections for {MESSAGES} messages")
@@ -125,7 +127,7 @@ def plans_apart(stage) -> None:
     for _ in range(3):
         for domain, pids in took.items():
             pids.add(stage.connection_of(stage.send(domain)))
-    if not stage.lab.world.sender.keeps_connections:
+    if not stage.sender.keeps_connections:
         stage.require(len(stage.connections()) == 6, "no connection for each message")
         return
     first, second = took.values()
@@ -153,11 +155,11 @@ def reload_between(stage) -> None:
 
 def dead_host(stage) -> None:
     """All at once; a handful connect, the others know."""
-    world, count = stage.lab.world, 40
+    count = 40
     mails = [messages.compose("sender@sender.test", f"n{i}@{stage.fault.domain}", "plain")
              for i in range(count)]
-    queue_ids = [world.sender.submit(mail) for mail in mails]
-    said = [world.sender.wait_attempt(i, 1, PATIENCE) for i in queue_ids]
+    queue_ids = [stage.sender.submit(mail) for mail in mails]
+    said = [stage.sender.wait_attempt(i, 1, PATIENCE) for i in queue_ids]
     stage.require(all(got.result == "deferred" and got.status == "4.4.1" for got in said),
                   f"not all deferred: {[got.text for got in said if got.status != '4.4.1'][:2]}")
     tried = sum("not tried: " not in got.text for got in said)
@@ -176,8 +178,6 @@ PLAYS = [
 
 def prepare(lab, plays: list[Play]) -> None:
     """Their transports in the MTA's configuration; before it starts."""
-    if lab.world.sender.one_by_one:
-        return
     for play in plays:
         door = lab.home / "faults" / play.id / "door"
         for index, domain in enumerate([play.domain] + play.more):
@@ -198,7 +198,5 @@ def run(lab, play: Play) -> tuple[list[str], str]:
         found = stage.found if stage else []
         return found + [f"{type(error).__name__}: {error}", traceback.format_exc(limit=-3)], ""
     finally:
-        if stage and stage.service.process.poll() is None:
-            stage.service.stop(signal.SIGKILL)
         if stage:
-            stage.mend()
+            stage.close()

@@ -15,6 +15,7 @@ from pathlib import Path
 from . import (accounts, adapters, clean_root, exim_source, exim_traps, faults, judge, kills, local_mail,
                logins, logs, messages, milter_trap, pins, policy_hosts, report, reuse, second_opinion,
                sendmail_traps, several, space, stops)
+from .traps import run_all as play_traps
 from . import scenarios as scenario_file
 from .product import Admin, Service, Syslog, install, install_packages, settings
 from .world import World
@@ -154,7 +155,7 @@ class Lab:
         def lines():
             return [x for x in self.syslog.log.lines() if f"queue-id={queue_id} " in x]
         try:
-            logs.until(lambda: any(all(w in x for w in want.audit) for x in lines()), 10, "")
+            logs.until(lambda: any(all(w in x for w in want.audit) for x in lines()), 30, "")
         except logs.Timeout:
             return [f"no audit line of {queue_id} has {want.audit}", *lines()]
         return []
@@ -281,24 +282,21 @@ def main(chosen: argparse.Namespace) -> int:
         if chosen.shell:
             return shell(lab)
         tally = report.Tally(chosen.quiet)
-        if lab.world.sender.one_by_one:
-            run_all(lab, wanted, [], mixed, tally)
-            for thing in broken + plays:
-                run_broken(lab, thing, tally)
-        else:
-            run_all(lab, wanted, broken + plays, mixed, tally)
-        if chosen.adapter == "postfix-pipe":
-            second_opinion.run(lab, wanted, tally)
-        # The library knows one socket, so what is done to it is done one by one.
-        for trap in traps:
-            found, last = trap.springs(lab) if chosen.springs else trap.run(lab)
-            tally.add(f"{trap.id:7} {trap.title}", "\n".join(found), last)
-        if endings:
-            report.note("row 23: kills at system calls, and 'postfix stop'")
-            kills.run(lab, lanes, tally, chosen.all_kills)
-            lab.world.sender.use(lab.service)
-            if hands_over:
-                stops.run(lab, tally)
+        slow = [] if chosen.springs else [trap for trap in traps if trap.slow]
+        with ThreadPoolExecutor() as pool:
+            pending = [pool.submit(run_scenario, lab, s, tally) for s in wanted if s.slow]
+            pending += [pool.submit(play_traps, lab, slow, tally)] if slow else []
+            run_all(lab, [s for s in wanted if not s.slow], broken + plays, mixed, tally)
+            if chosen.adapter == "postfix-pipe":
+                pending.append(pool.submit(second_opinion.run, lab, wanted, tally))
+            play_traps(lab, [t for t in traps if t not in slow], tally, chosen.springs)
+            if endings:
+                report.note("row 23: kills at system calls, and 'postfix stop'")
+                kills.run(lab, lanes, tally, chosen.all_kills)
+            for job in pending:
+                job.result()
+        if endings and hands_over:
+            stops.run(lab, tally)
         check_sender(lab, tally, whole=not chosen.only)
         status = tally.close(f"lab {lab.adapter}", time.monotonic() - begun)
         if status != 0 and not chosen.keep_logs:
@@ -326,20 +324,21 @@ def run_broken(lab: Lab, thing, tally: report.Tally) -> None:
     tally.add(f"{thing.id:7} {thing.title}", "\n".join(found), last)
 
 
+def run_scenario(lab: Lab, scenario, tally: report.Tally) -> None:
+    found, last = lab.run(scenario)
+    tally.add(f"{scenario.id:7} {scenario.title}", "\n".join(found), last)
+
+
 def run_all(lab: Lab, wanted: list, broken: list, mixed: bool, tally: report.Tally) -> None:
     report.note(f"{len(wanted)} scenarios and {len(broken)} faults and plays at once")
-
-    def one(scenario):
-        found, last = lab.run(scenario)
-        tally.add(f"{scenario.id:7} {scenario.title}", "\n".join(found), last)
 
     def more(room):
         found, last = room.run(lab)
         tally.add(room.TITLE, "\n".join(found), last)
 
     with ThreadPoolExecutor(len(wanted) + len(broken) + 2) as pool:
-        jobs = [pool.submit(one, s) for s in wanted] + [pool.submit(run_broken, lab, f, tally)
-                                                         for f in broken]
+        jobs = [pool.submit(run_scenario, lab, s, tally) for s in wanted]
+        jobs += [pool.submit(run_broken, lab, f, tally) for f in broken]
         jobs += [pool.submit(more, room) for room in (several, local_mail)] if mixed else []
         for job in jobs:
             job.result()
@@ -365,7 +364,7 @@ def check_sender(lab: Lab, tally: report.Tally, whole: bool) -> None:
                 alive and lab.service.stop() == 0,
                 f"status {lab.service.process.returncode}\n{lab.service.log.tail()}")
     # Last: what the service has in hand is written down when it ends.
-    told = [f"{file}: {words!r}" for file in sorted(lab.home.rglob("*"))
+    told = [f"{file}: {words!r}" for file in lab.world.files()
             if file.is_file() and _is_record(file)
             for words in accounts.spoken() if words in file.read_bytes()]
     tally.check("no log and no store has a relay's secret", not told, "\n".join(told[:5]))

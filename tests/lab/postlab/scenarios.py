@@ -100,6 +100,7 @@ class Scenario:
     to_domain: str = ""                          # the domain as written in the address
     body: str = "plain"
     after: str = ""                              # not before that scenario is over
+    slow: bool = False                           # others' rows need not wait for its end
     demo: str = ""                               # the demo's words for it
     expect: Expect = field(default_factory=Expect)
     ask: list = field(default_factory=list)

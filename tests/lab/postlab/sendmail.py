@@ -30,6 +30,7 @@ define(`confQUEUE_LA', `1000')dnl
 define(`confREFUSE_LA', `1000')dnl
 define(`confTO_INITIAL', `30s')dnl
 define(`confTO_STARTTLS', `10s')dnl
+define(`confTO_QUIT', `10s')dnl
 define(`confTO_IDENT', `0s')dnl
 define(`confTO_CONNECT', `5s')dnl
 define(`confTO_ICONNECT', `5s')dnl
@@ -48,7 +49,8 @@ DAEMON_OPTIONS(`Name=filtered, Addr=127.0.0.1, Port={filtered}')dnl
 {options}"""
 MAILER = ("M{name}, P=[IPC], F=mDFMuXa, S=EnvFromSMTP/HdrFromSMTP, R=EnvToSMTP, E=\\r\\n, L=990,\n"
           "\t\tT=DNS/RFC822/SMTP, A=TCP $h {port}\n")
-NOWHERE = "Mlab-nowhere, P=/usr/bin/wc, F=lsDFM, S=0, R=0, A=wc -c\n"
+# Reads the message, and that is all. Without $u Sendmail would speak SMTP to it.
+NOWHERE = "Mlab-nowhere, P=/usr/bin/awk, F=lsDFM, S=0, R=0, A=awk 0 - to=$u\n"
 _LINE = re.compile(r"sendmail\[(?P<pid>\d+)\]: (?P<id>[\w-]+): to=(?P<rest>.*)$")
 _END = re.compile(r"dsn=(?P<dsn>[\d.]+)(?:, reply=.*)?, stat=(?P<stat>.*)$")
 _ANY = re.compile(r"sendmail\[(\d+)\]: ")
@@ -65,6 +67,8 @@ class Sendmail:
         self.config = directory / "sendmail.cf"
         self.log = logs.LineLog(syslog)
         self.process = None
+        self._tried = logs.Index(self.log, _tried)
+        self._said = logs.Index(self.log, _said)
         self._ended: dict[str, float] = {}
         (directory / "statistics").touch(mode=0o600)
         (directory / "aliases").write_text("", encoding="ascii")
@@ -97,7 +101,7 @@ class Sendmail:
         errors = open(self.directory / "sendmail.err", "ab")  # pylint: disable=R1732
         self.process = subprocess.Popen([PROGRAM, "-C", str(self.config), "-bD", "-odb"],
                                         stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
-        logs.until(self._listens, 20, "Sendmail's daemon starts")
+        logs.until(self._listens, 60, "Sendmail's daemon starts")
 
     def _listens(self) -> bool:
         try:
@@ -144,20 +148,21 @@ class Sendmail:
         return time.monotonic() - first > 0.2
 
     def _by_process(self, queue_id: str) -> dict[str, list[str]]:
-        lines = self.log.lines()
-        tried = {}
-        for line in lines:
-            match = _LINE.search(line)
-            if match and match["id"] == queue_id:
-                tried.setdefault(match["pid"], [])
-        for line in lines:
-            match = _ANY.search(line)
-            if match and match[1] in tried:
-                tried[match[1]].append(line)
-        return tried
+        """All that was said by each process that has tried it."""
+        return {pid: self._said.get(pid) for pid in dict.fromkeys(self._tried.get(queue_id))}
 
     def queued(self) -> set[str]:
         return {file.name[2:] for file in (self.directory / "queue").glob("qf*")}
+
+
+def _tried(line: str):
+    match = _LINE.search(line)
+    return (match["id"], match["pid"]) if match else None
+
+
+def _said(line: str):
+    match = _ANY.search(line)
+    return (match[1], line) if match else None
 
 
 def _is_over(pid: str) -> bool:

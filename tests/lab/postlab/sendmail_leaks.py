@@ -9,7 +9,7 @@ import ssl
 from . import logs, messages
 from .doors import FakeMap
 from .pki import cert_sha256
-from .sendmail_scene import PORT, Overheard, netstring
+from .sendmail_scene import Overheard, netstring
 from .traps import IMPOSTOR, OTHER, SENDER, STRIP
 
 NAMES = "row29-names.test"
@@ -69,8 +69,8 @@ def submit_with_client_certificate(scene) -> tuple[str, str]:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.load_cert_chain(chain.file, chain.key_file)
-    mail = messages.compose(SENDER, f"to-29@{STRIP}", "plain")
-    with smtplib.SMTP("127.0.0.1", PORT, timeout=60) as client:
+    mail = messages.compose(SENDER, f"{scene.recipient}@{STRIP}", "plain")
+    with smtplib.SMTP("127.0.0.1", scene.sendmail.port, timeout=60) as client:
         client.starttls(context=context)
         client.sendmail(SENDER, [mail.recipient], mail.content)
     return mail.mark, scene.queue_id_of(scene.taken(mail.mark))
@@ -100,7 +100,7 @@ def names_left_over(judge):
 
 
 def naive_map(scene):
-    fake = FakeMap(scene.lab.home / "fake-map", naive)
+    fake = FakeMap(scene.directory / "fake-map", naive)
     scene.map_is(fake.path)
     return fake
 

@@ -132,6 +132,14 @@ class Machine:
     def run_queue(self) -> None:
         self.root.run("/usr/sbin/sendmail-mta", "-qf")
 
+    def wait_less(self) -> None:
+        """Each question to a map that hangs takes thirty seconds; five prove the same."""
+        file = self.root.file(CF)
+        text = file.read_text(encoding="utf-8")
+        if " -d30 " not in text:
+            raise ValueError(f"{CF}: no -d30")
+        file.write_text(text.replace(" -d30 ", " -d5 "), encoding="utf-8")
+
     def queued(self) -> int:
         return len(list(self.root.file("/var/spool/mqueue").rglob("qf*")))
 
@@ -233,6 +241,7 @@ def removal(trial) -> None:
     done = root.run("dpkg", "-r", "postern")
     trial.check("postern goes", done.returncode == 0 and
                 not trial.exists("/usr/sbin/posternd"), done.stdout)
+    machine.wait_less()
     for domain in (LENIENT, STRICT):
         machine.hand_in(domain)
     machine.run_queue()

@@ -1,6 +1,6 @@
 """A Sendmail for its traps: a scene, and the map that it asks."""
 
-import shutil
+import itertools
 import socket
 from pathlib import Path
 
@@ -10,18 +10,17 @@ from .doors import FakeMap
 from .sendmail import Sendmail
 from .traps import SENDER
 
-PORT, FILTERED = 2530, 2531
+_ports = itertools.count(2700)
 
 
 class Scene(traps.Scene):
     """With a Sendmail, its mailertable and the map that it asks."""
 
     def __init__(self, lab, trap):
-        self.directory = lab.home / "sendmail-trap"
-        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory = lab.home / "traps" / trap.id
         sender = lab.world.sender
-        self.sendmail = Sendmail(self.directory, PORT, FILTERED, sender.sendmail.roots,
-                                 lab.home / "syslog")
+        self.sendmail = Sendmail(self.directory, next(_ports), next(_ports),
+                                 sender.sendmail.roots, lab.home / "syslog")
         super().__init__(lab, trap, self.sendmail,
                          advice(lab.programs, lab.service.config, *sender.more))
         self.table, self.ports = sender.table(self.parts)
@@ -69,7 +68,7 @@ class Overheard(FakeMap):
     """The service's own map, and what Sendmail asks it."""
 
     def __init__(self, scene):
-        super().__init__(scene.lab.home / "overheard-map",
+        super().__init__(scene.directory / "overheard-map",
                          lambda question: ask(scene.lab, question))
         scene.map_is(self.path)
 

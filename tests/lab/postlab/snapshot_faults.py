@@ -135,8 +135,7 @@ def _line(explained: dict):
 
 def _through_the_mta(scene) -> list[str]:
     """Mail through the damaged snapshot: delivered as it should be, or deferred."""
-    sender = scene.lab.world.sender
     mail = messages.compose("sender@sender.test", scene.fault.recipient, "plain")
-    got = sender.wait_attempt(sender.submit(mail), 1, 60)
+    got = scene.sender.wait_attempt(scene.sender.submit(mail), 1, 60)
     return [] if got.result in ("delivered", "deferred") else \
         [f"{got.result} through a damaged snapshot: {got.text}"]

@@ -8,6 +8,7 @@ running. The host's files are only ever covered, never written.
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -32,7 +33,8 @@ USERS = {  # name: (uid, gid)
     "Debian-exim": (5007, 5007),
 }
 GROUPS = {"postdrop": 5002}
-EXIM_CONFIGS = ("exim", "light", "openssl", "trap", "bench", "plain", "lean")
+# Exim reads no more than 32.
+EXIM_CONFIGS = ("exim", "light", "openssl", "own", "bench", "plain", "lean")
 
 
 def enter(prepare=None) -> None:
@@ -43,17 +45,40 @@ def enter(prepare=None) -> None:
     """
     if os.environ.get(INSIDE) == "1":
         os.environ.pop(INSIDE)
+        # The first process of a namespace has no defaults for these.
+        _when_told_to_end(lambda number: os._exit(128 + number))
         _furnish(Path(os.environ["POSTERN_LAB_ROOT"]))
         return
     if os.geteuid() != 0:
-        _again(["sudo", "--preserve-env=POSTERN_LAB_CACHE,NO_COLOR", "--"])
+        line = _line(["sudo", "--preserve-env=POSTERN_LAB_CACHE,NO_COLOR", "--"])
+        os.execv(line[0], line)
     root = packages.unpacked_root(say=lambda text: print(text, file=sys.stderr))
     if prepare:
         os.environ["POSTERN_LAB_PREPARED"] = str(prepare())
     os.environ[INSIDE] = "1"
     os.environ["POSTERN_LAB_ROOT"] = str(root)
-    _again(["unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork",
-            "--mount-proc", "--kill-child=SIGKILL", "--"])
+    sys.exit(_inside(["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount",
+                      "--uts", "--ipc", "--pid", "--fork", "--mount-proc",
+                      "--kill-child=SIGKILL", "--"]))
+
+
+def _inside(prefix: list[str]) -> int:
+    """Runs the program again; its exit status. unshare(1) lets no signal but SIGKILL end
+    it, and takes everything with it then."""
+    child = subprocess.Popen(_line(prefix))  # pylint: disable=R1732
+
+    def end(number: int) -> None:
+        child.kill()
+        os._exit(128 + number)
+    _when_told_to_end(end)
+    status = child.wait()
+    return status if status >= 0 else 128 - status
+
+
+def _when_told_to_end(end) -> None:
+    """`end` is called with the signal's number; nothing is tidied up, as nothing is left."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda got, _frame: end(got))
 
 
 def prepared() -> Path:
@@ -61,12 +86,12 @@ def prepared() -> Path:
     return Path(os.environ["POSTERN_LAB_PREPARED"])
 
 
-def _again(prefix: list[str]) -> None:
+def _line(prefix: list[str]) -> list[str]:
     program = shutil.which(prefix[0])
     if program is None:
         sys.exit(f"lab: {prefix[0]} is needed and not installed")
     sys.stdout.flush()
-    os.execv(program, prefix + [sys.executable, os.path.abspath(sys.argv[0])] + sys.argv[1:])
+    return [program, *prefix[1:], sys.executable, os.path.abspath(sys.argv[0]), *sys.argv[1:]]
 
 
 def _furnish(root: Path) -> None:

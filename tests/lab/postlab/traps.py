@@ -3,10 +3,15 @@
 A trap changes one thing in what pin-admin prints for that mail server, or in what
 stands behind it, and sends mail for the impostor of row 29: what comes of it is read
 in the impostor's own record. Each has a mail server of its own, which delivers in the
-foreground. They come one after another.
+foreground. Several are played side by side: then whatever one of them lets through fails
+the others, too, so with --springs they come one after another.
 """
 
+import shutil
+import signal
+import threading
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Callable, ClassVar
 
@@ -19,6 +24,8 @@ SENDER = "sender@sender.test"
 TOLD, COPIED, ENDED, TAKEN, WAIT = ("the host was told", "a host has the message",
                                     "delivered or bounced", "was taken", "others wait")
 SPRUNG = (TOLD, COPIED, ENDED, TAKEN, WAIT)
+LANES = 4
+_strip = threading.Lock()
 
 
 @dataclass
@@ -28,8 +35,10 @@ class Trap:
     title: str
     play: Callable
     opened: Callable | None = None  # takes away what protects: then the trap has to spring
+    strips: bool = False            # it tells the receiver of STRIP what to offer
 
     row = 29
+    slow = False                   # it waits most of its time
     stage: ClassVar[type]          # the Scene that is played in
 
     def run(self, lab, opened: bool = False) -> tuple[list[str], str]:
@@ -55,6 +64,20 @@ class Trap:
         return ["nothing came of the attack"] + found, last
 
 
+def run_all(lab, traps: list, tally, springs: bool = False) -> None:
+    """A few at a time, or one after the other."""
+    def one(trap: Trap) -> None:
+        if not trap.strips:
+            found, last = trap.springs(lab) if springs else trap.run(lab)
+        else:
+            with _strip:
+                found, last = trap.springs(lab) if springs else trap.run(lab)
+        tally.add(f"{trap.id:7} {trap.title}", "\n".join(found), last)
+
+    with ThreadPoolExecutor(1 if springs else LANES) as pool:
+        list(pool.map(one, traps))
+
+
 class Scene:
     """A mail server of the trap's own, and the impostor's record.
 
@@ -64,11 +87,24 @@ class Scene:
     def __init__(self, lab, trap: Trap, mta, parts: dict):
         self.lab, self.trap, self.mta, self.parts = lab, trap, mta, parts
         self.last = ""
+        self.recipient = f"to-{trap.id}"  # local part; another trap's mail is not taken for its own
+        self.service = None
         self.seen_before = {r.name: len(lab.world.receivers.seen(r.name).lines)
                             for r in lab.world.receivers.by_name.values()}
 
     def close(self) -> None:
         """Once it has been played."""
+        if self.service:
+            self.service.stop(signal.SIGKILL)
+
+    def own_service(self):
+        """A posternd that others don't ask, with the published policy; it runs."""
+        self.service = self.lab.make_service(
+            f"trap-{self.trap.id}", **self.lab.world.sender.service_settings())
+        shutil.copy(self.lab.service.snapshot, self.service.snapshot)
+        shutil.chown(self.service.snapshot, "root", "postern")
+        self.service.start()
+        return self.service
 
     def change(self, part: str, old: str, new: str) -> None:
         """One thing in the advice; it has to be there."""
@@ -78,7 +114,7 @@ class Scene:
 
     def send(self, *recipients: str, wait: bool = False) -> tuple[str, str]:
         """One message, for an address in each domain or for a whole address; (mark, id)."""
-        addresses = [r if "@" in r else f"to-29@{r}" for r in recipients]
+        addresses = [r if "@" in r else f"{self.recipient}@{r}" for r in recipients]
         mail = messages.compose(SENDER, addresses[0], "plain")
         done = self.hand_over(mail.content.replace(b"\r\n", b"\n"), addresses, wait)
         try:
@@ -90,7 +126,7 @@ class Scene:
 
     def taken(self, mark: str) -> str:
         """The first line that the MTA logged of a message."""
-        return logs.until(lambda: [x for x in self.mta.log.lines() if mark in x], 5, mark)[0]
+        return logs.until(lambda: [x for x in self.mta.log.lines() if mark in x], 20, mark)[0]
 
     def told(self, domain: str, *hosts: str) -> list[str]:
         """The commands by which a host learnt of an address in that domain."""
@@ -128,7 +164,7 @@ class Scene:
     def arrived(self, sent) -> list[str]:
         """What is wrong unless it has come."""
         try:
-            logs.until(lambda: self.copies(sent[0]), 10, "arrival")
+            logs.until(lambda: self.copies(sent[0]), 30, "arrival")
         except logs.Timeout:
             return ["it did not arrive"] + self.mta.lines(sent[1])
         return []

@@ -1,5 +1,6 @@
 """Brings the whole lab up, in order, and knows where everything is."""
 
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -66,10 +67,21 @@ class World:
             return [self.receivers.by_host[scenario.at]]
         return scenario.receivers
 
+    def files(self) -> list[Path]:
+        """All that was written; of a clean root (clean_root.py) not what its packages brought."""
+        brought = {self.home / "root" / name
+                   for name in ("usr", "proc", "dev", "sys", "run/lab")}
+        found = []
+        for place, directories, names in os.walk(self.home):
+            directories[:] = [name for name in directories if Path(place, name) not in brought]
+            found += [Path(place, name) for name in names]
+        return sorted(found)
+
     def keep_logs(self, into: Path) -> None:
         """Copies the logs out of the namespace, for a person to read."""
         into.mkdir(parents=True, exist_ok=True)
-        for file in sorted(self.home.rglob("*")):
-            if file.is_file() and (file.name in ("log", "syslog", "events.jsonl")
+        for file in self.files():
+            if file.is_file() and (file.name in ("log", "syslog", "events.jsonl", "mainlog",
+                                                 "paniclog")
                                    or file.suffix in (".log", ".err", ".cf", ".conf")):
                 shutil.copy(file, into / str(file.relative_to(self.home)).replace("/", "_"))

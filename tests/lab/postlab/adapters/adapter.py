@@ -22,7 +22,6 @@ class Adapter:
     taken = r""                    # its reply to a message, and the queue id in it
     copies_for_two = 1             # of a message for two addresses of one domain
     holds_host = 0                 # seconds, after a refusal for another destination
-    one_by_one = False             # it knows one socket: what is done there takes turns
     keeps_connections = True       # a connection carries several messages
     patience = 0                   # seconds that its attempts may take beyond others'
     logs_in = True                 # row 28: whether its connections can
@@ -39,9 +38,21 @@ class Adapter:
         """What the service's configuration needs for this mail server."""
         return {}
 
+    def apart(self, _directory: Path, _impatient: bool = False) -> "Adapter":
+        """The sender of a play that has that directory, and what it asks there: itself,
+        where the play has a transport of its own. It waits for answers as long as it is
+        told to, or only for seconds."""
+        return self
+
+    def leave(self) -> None:
+        """Once the play is over."""
+
     def door_of(self, directory: Path) -> Path:
         """Where it looks for the service, in a play that has that directory."""
         return directory / "door"
+
+    def add_transport(self, transport) -> None:
+        """A way of its own for one recipient, where there is such a thing; before start()."""
 
     def use(self, service) -> None:
         """The service that the mail goes through; before start()."""

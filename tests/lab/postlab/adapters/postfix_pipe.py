@@ -70,7 +70,6 @@ class PostfixPipe(Adapter):
         return str(directory / name)
 
     def add_transport(self, transport: Transport) -> None:
-        """Another one, for one recipient; before start()."""
         self.transports.append(transport)
 
     def start(self) -> None:
