@@ -16,6 +16,7 @@
 #include <utility>  // before Asio: Boost 1.74 uses std::exchange without it
 
 #include "core/service/acceptor.h"
+#include "core/service/repeated_lines.h"
 
 namespace postern {
 namespace {
@@ -54,12 +55,13 @@ class OpenDoor {
   OpenDoor(asio::io_context& io, Door door, const ServiceLog& log)
       : io_(io),
         door_(std::move(door)),
-        log_(log),
+        refusals_(log),
+        troubles_(log),
         acceptor_(
             io, std::move(door_.listener),
             [this](OwnedFd fd) { Greet(std::move(fd)); },
             [this](const std::string& text) {
-              log_(door_.name + ": " + text);
+              troubles_.Write(door_.name + ": " + text);
             }),
         pool_(door_.workers, door_.queue, door_.handler, door_.format) {}
 
@@ -101,7 +103,7 @@ class OpenDoor {
     if (!peer || !MayUse(peer->uid)) {
       ++refused_;
       const Error error = peer ? NotAllowed(*peer) : peer.error();
-      log_(door_.name + ": refused: " + error.ToString());
+      refusals_.Write(door_.name + ": refused: " + error.ToString());
       Say(fd.get(), error);
       return;
     }
@@ -213,7 +215,7 @@ class OpenDoor {
 
   asio::io_context& io_;
   Door door_;
-  const ServiceLog& log_;
+  RepeatedLines refusals_, troubles_;
   Acceptor acceptor_;
   std::set<VisitorPtr> visitors_;
   mutable std::mutex users_mutex_;  // guards door_.uids

@@ -22,6 +22,7 @@
 
 #include "core/service/acceptor.h"
 #include "core/service/call_pool.h"
+#include "core/service/repeated_lines.h"
 #include "core/service/unix_socket.h"
 
 namespace postern {
@@ -98,6 +99,7 @@ class SocketMapServer::Loop {
 
   SocketMapDoor door_;
   const ServiceLog log_;
+  RepeatedLines refusals_{log_}, troubles_{log_};
   asio::io_context io_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   asio::steady_timer sweep_;
@@ -123,7 +125,9 @@ SocketMapServer::Loop::Loop(SocketMapDoor door, ServiceLog log)
     acceptors_.push_back(std::make_unique<Acceptor>(
         io_, std::move(listener.fd),
         [this, &listener](OwnedFd fd) { Admit(listener, std::move(fd)); },
-        [this](const std::string& text) { log_(door_.name + ": " + text); }));
+        [this](const std::string& text) {
+          troubles_.Write(door_.name + ": " + text);
+        }));
   }
 }
 
@@ -140,7 +144,7 @@ void SocketMapServer::Loop::Run() {
       return;
     } catch (const std::exception& error) {
       // Whoever was being served is swept away in time.
-      log_(door_.name + ": " + error.what());
+      troubles_.Write(door_.name + ": " + error.what());
     }
   }
 }
@@ -186,11 +190,10 @@ bool SocketMapServer::Loop::MayUse(const SocketMapListener& listener, int fd) {
                         peer->uid) != listener.uids->end()) {
     return true;
   }
-  log_(door_.name + ": refused: " +
-       (peer ? Error{Reason::kClientNotAllowed,
-                     "uid " + std::to_string(peer->uid)}
-             : peer.error())
-           .ToString());
+  const Error error = peer ? Error{Reason::kClientNotAllowed,
+                                   "uid " + std::to_string(peer->uid)}
+                           : peer.error();
+  refusals_.Write(door_.name + ": refused: " + error.ToString());
   return false;
 }
 
@@ -251,7 +254,8 @@ bool SocketMapServer::Loop::AnswerSome(const ClientPtr& client) {
   while (client->output.size() < kSendSize) {
     const auto content = client->input.Take();
     if (!content) {
-      log_(door_.name + ": closed a connection: " + content.error().detail());
+      troubles_.Write(door_.name +
+                      ": closed a connection: " + content.error().detail());
       client->broken = true;
       return false;
     }

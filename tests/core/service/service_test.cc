@@ -61,8 +61,11 @@ class ServiceTest : public testing::Test {
   void Open(Door door) {
     std::vector<Door> doors;
     doors.push_back(std::move(door));
-    service_ =
-        std::make_unique<Service>(std::move(doors), [](std::string_view) {});
+    service_ = std::make_unique<Service>(
+        std::move(doors), [this](std::string_view line) {
+          const std::lock_guard lock(log_mutex_);
+          log_.emplace_back(line);
+        });
     ASSERT_TRUE(service_->Start());
   }
 
@@ -95,6 +98,8 @@ class ServiceTest : public testing::Test {
   }
 
   std::string directory_, path_;
+  std::mutex log_mutex_;
+  std::vector<std::string> log_;  // guarded by log_mutex_
   std::unique_ptr<Service> service_;
 };
 
@@ -152,6 +157,18 @@ TEST_F(ServiceTest, AStrangerIsToldAndNotGreeted) {
 
   service_->SetUsers("test", {getuid()});
   EXPECT_EQ(Ask({"ping", {}}).word, "ok");
+}
+
+TEST_F(ServiceTest, AStrangerCanNotFillTheLog) {
+  Door door = MakeDoor(Echo());
+  door.uids.clear();
+  Open(std::move(door));
+  for (int i = 0; i < 40; ++i) SayRaw("");
+  EXPECT_EQ(service_->Doors().front().refused, 40u);
+  const std::lock_guard lock(log_mutex_);
+  EXPECT_EQ(log_.size(), 5u);
+  EXPECT_EQ(log_.front(), "test: refused: client-not-allowed: uid " +
+                              std::to_string(getuid()));
 }
 
 TEST_F(ServiceTest, NobodyMayUseADoorWithoutUsers) {

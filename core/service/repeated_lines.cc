@@ -1,0 +1,28 @@
+#include "core/service/repeated_lines.h"
+
+namespace postern {
+namespace {
+
+constexpr std::chrono::minutes kMinute{1};
+
+}  // namespace
+
+void RepeatedLines::Write(std::string line) {
+  const Monotonic::time_point now = now_();
+  if (written_ == 0 || now - since_ >= kMinute) {
+    since_ = now;
+    written_ = 0;
+  }
+  if (written_ == kMostAMinute) {
+    ++unwritten_;
+    return;
+  }
+  ++written_;
+  if (unwritten_ > 0) {
+    line += " (" + std::to_string(unwritten_) + " more were not logged before)";
+    unwritten_ = 0;
+  }
+  log_(line);
+}
+
+}  // namespace postern
