@@ -74,9 +74,7 @@ SocketMapReply MilterDoor::Find(const SocketMapQuery& query, Deadline deadline,
 
 std::string MilterDoor::OwnerOf(const SocketMapQuery& query) {
   const Result<Request> request = FromQuery(query);
-  const std::string* name = request ? request->Find("domain") : nullptr;
-  const auto domain = ParseRecipientDomain(name == nullptr ? "" : *name);
-  return domain ? ToString(*domain) : std::string();
+  return request ? DestinationOf(*request) : std::string();
 }
 
 std::optional<Reply> MilterDoor::Answer(

@@ -179,6 +179,7 @@ class OpenDoor {
     }
     Call call;
     call.request = std::move(*request);
+    if (door_.owner) call.owner = door_.owner(call.request);
     call.peer = visitor->peer;
     if (door_.takes_fd) call.passed = std::move(visitor->fds.front());
     call.socket.Reset(visitor->socket.release());

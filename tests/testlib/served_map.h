@@ -61,16 +61,22 @@ class ServedMap {
   using Find =
       std::function<SocketMapReply(const SocketMapQuery&, int stop_fd)>;
 
+  // Whose a lookup is; none: nobody's.
+  using Owner = std::function<std::string(const SocketMapQuery&)>;
+
   // `path`: where, if not in a directory of its own.
-  explicit ServedMap(Known known, Find find = {}, const std::string& path = "")
+  explicit ServedMap(Known known, Find find = {}, const std::string& path = "",
+                     Owner owner = {})
       : path_(path.empty() ? directory_ / "map" : path) {
     handler_->known = std::move(known);
     handler_->find = std::move(find);
+    handler_->owner = std::move(owner);
     Start();
   }
 
   const std::string& path() const { return path_; }
   std::uint64_t accepted() const { return server_->status().accepted; }
+  CallPool::Load load() const { return server_->status().load; }
 
   void Start() {
     auto listener = ListenUnix({path_, 0600, {}});
@@ -96,8 +102,12 @@ class ServedMap {
                         int stop_fd) override {
       return find(query, stop_fd);
     }
+    std::string OwnerOf(const SocketMapQuery& query) override {
+      return owner ? owner(query) : std::string();
+    }
     ServedMap::Known known;
     ServedMap::Find find;
+    ServedMap::Owner owner;
   };
 
   const TemporaryDirectory directory_;

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <filesystem>
 #include <future>
 #include <mutex>
@@ -229,6 +230,44 @@ TEST_F(ServiceTest, AFullDoorSaysBusyAtOnce) {
   const auto reply = first->Receive(Soon());
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->rest, "first");
+}
+
+TEST_F(ServiceTest, OneOwnerLeavesWorkersToTheOthers) {
+  std::promise<void> release;
+  const std::shared_future<void> released(release.get_future());
+  std::atomic<int> hanging{0};
+  Door door = MakeDoor([&](Call& call) {
+    if (call.owner != "tarpit.example") return Reply{"ok", call.owner};
+    ++hanging;
+    released.wait();
+    return Reply{"ok", "late"};
+  });
+  door.workers = 4;
+  door.queue = 16;
+  door.owner = DestinationOf;
+  Open(std::move(door));
+  std::vector<ServiceClient> stuck;
+  // As it may be written, it is one destination.
+  for (const char* name :
+       {"tarpit.example", "Tarpit.Example", "TARPIT.EXAMPLE."}) {
+    auto client = ServiceClient::Connect(path_, Soon());
+    ASSERT_TRUE(client);
+    ASSERT_TRUE(client->Send({"plan", {{"domain", name}}}, -1, Soon()));
+    stuck.push_back(*std::move(client));
+  }
+  while (hanging == 0) std::this_thread::yield();
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(Ask({"plan", {{"domain", "partner.example"}}}),
+              (Reply{"ok", "partner.example"}));
+    EXPECT_EQ(Ask({"ping", {}}), (Reply{"ok", ""}));
+  }
+  EXPECT_EQ(hanging, 1);
+  release.set_value();
+  for (ServiceClient& client : stuck) {
+    const auto reply = client.Receive(Soon());
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(*reply, (Reply{"ok", "late"}));
+  }
 }
 
 TEST_F(ServiceTest, ADescriptorArrivesWithTheRequest) {
