@@ -189,12 +189,28 @@ Verdict MilterDoor::LookAt(const Plan& plan, const HostPlan& host,
                            const std::string& queue_id,
                            const Patience& patience, Survey& survey) {
   const Deadline deadline = patience.deadline;
-  const auto recall = [&](std::chrono::seconds within) {
+  const auto tell = [&](const Verdict& verdict, const TlsEvidence& evidence,
+                        const Connection& found, std::string_view outcome) {
+    SessionRecord record =
+        RecordOf("milter", plan, host, queue_id, verdict, parts_.clock.Now());
+    record.evidence = evidence;
+    record.local_address = found.local_address;
+    record.starttls_offered = found.starttls_offered;
+    record.outcome = outcome;
+    parts_.sink.OnSession(record);
+  };
+  const auto recall =
+      [&](std::chrono::seconds within) -> std::optional<Verdict> {
     const auto found =
         parts_.prober.Recall(plan, host, address, within, deadline);
-    std::optional<Verdict> verdict;
-    if (found) verdict = found->verdict;
-    return verdict;
+    if (!found) return std::nullopt;
+    // Without the chain: it was not seen another time.
+    TlsEvidence then;
+    then.protocol = found->evidence.protocol;
+    then.cipher = found->evidence.cipher;
+    then.peer_address = found->evidence.peer_address;
+    tell(found->verdict, then, *found, "refused");
+    return found->verdict;
   };
   if (plan.on_fail != OnFail::kBounce) {
     if (auto verdict = recall(kAgain)) return *std::move(verdict);
@@ -215,13 +231,7 @@ Verdict MilterDoor::LookAt(const Plan& plan, const HostPlan& host,
     verdict = parts_.gate.JudgeMade(plan, host, address, evidence, deadline);
     verdict.basis = Basis::kProbe;
   }
-  SessionRecord record =
-      RecordOf("milter", plan, host, queue_id, verdict, parts_.clock.Now());
-  record.evidence = evidence;
-  record.local_address = (*look)->local_address;
-  record.starttls_offered = (*look)->starttls_offered;
-  record.outcome = "looked";
-  parts_.sink.OnSession(record);
+  tell(verdict, evidence, **look, "looked");
   return verdict;
 }
 

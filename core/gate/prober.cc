@@ -116,6 +116,7 @@ std::shared_ptr<const Connection> Prober::Recall(const Plan& plan,
   if (!seen) return nullptr;
   Connection found;
   found.evidence = *std::move(seen);
+  found.starttls_offered = !host.wrapper;
   return JudgedFor(parts_.gate, plan, host, address, found, deadline);
 }
 

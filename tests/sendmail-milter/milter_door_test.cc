@@ -140,7 +140,16 @@ TEST_F(MilterDoorTest, ARefusalServesTheNextRecipientsAndNoLonger) {
     EXPECT_THAT(Ask("bank.test").rest, StartsWith("4.7.5 pin-mismatch: "));
   }
   EXPECT_EQ(server.Records().size(), 1u);
-  EXPECT_EQ(sink_.records.size(), 1u);
+  // Each is recorded, and the chain as seen once.
+  ASSERT_EQ(sink_.records.size(), 20u);
+  EXPECT_EQ(sink_.records.front().outcome, "looked");
+  EXPECT_TRUE(sink_.records.front().evidence.has_certificate());
+  const SessionRecord& last = sink_.records.back();
+  EXPECT_EQ(last.outcome, "refused");
+  EXPECT_EQ(last.queue_id, "Q1");
+  EXPECT_EQ(last.verdict.reason, Reason::kPinMismatch);
+  EXPECT_EQ(last.evidence.protocol, "TLSv1.3");
+  EXPECT_FALSE(last.evidence.has_certificate());
   clock_.later = MilterDoor::kAgain;
   EXPECT_THAT(Ask("bank.test").rest, StartsWith("4.7.5 pin-mismatch: "));
   EXPECT_EQ(server.Records(2).size(), 2u);
