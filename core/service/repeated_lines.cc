@@ -7,7 +7,7 @@ constexpr std::chrono::minutes kMinute{1};
 
 }  // namespace
 
-void RepeatedLines::Write(std::string line) {
+void RepeatedLines::Write(const std::string& text) {
   const Monotonic::time_point now = now_();
   if (written_ == 0 || now - since_ >= kMinute) {
     since_ = now;
@@ -18,6 +18,7 @@ void RepeatedLines::Write(std::string line) {
     return;
   }
   ++written_;
+  std::string line = door_ + ": " + text;
   if (unwritten_ > 0) {
     line += " (" + std::to_string(unwritten_) + " more were not logged before)";
     unwritten_ = 0;

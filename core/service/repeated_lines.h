@@ -22,15 +22,16 @@ class RepeatedLines {
   using Monotonic = Deadline::MonotonicClock;
   static constexpr std::size_t kMostAMinute = 5;
 
-  explicit RepeatedLines(
-      const ServiceLog& log,
-      std::function<Monotonic::time_point()> now = &Monotonic::now)
-      : log_(log), now_(std::move(now)) {}
+  RepeatedLines(const ServiceLog& log, std::string door,
+                std::function<Monotonic::time_point()> now = &Monotonic::now)
+      : log_(log), door_(std::move(door)), now_(std::move(now)) {}
 
-  void Write(std::string line);
+  // "door: text".
+  void Write(const std::string& text);
 
  private:
   const ServiceLog& log_;
+  const std::string door_;
   const std::function<Monotonic::time_point()> now_;
   Monotonic::time_point since_{};  // of the minute that is counted
   std::size_t written_ = 0, unwritten_ = 0;

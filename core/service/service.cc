@@ -55,14 +55,12 @@ class OpenDoor {
   OpenDoor(asio::io_context& io, Door door, const ServiceLog& log)
       : io_(io),
         door_(std::move(door)),
-        refusals_(log),
-        troubles_(log),
+        refusals_(log, door_.name),
+        troubles_(log, door_.name),
         acceptor_(
             io, std::move(door_.listener),
             [this](OwnedFd fd) { Greet(std::move(fd)); },
-            [this](const std::string& text) {
-              troubles_.Write(door_.name + ": " + text);
-            }),
+            [this](const std::string& text) { troubles_.Write(text); }),
         pool_(door_.workers, door_.queue, door_.handler, door_.format) {}
 
   const std::string& name() const { return door_.name; }
@@ -103,7 +101,7 @@ class OpenDoor {
     if (!peer || !MayUse(peer->uid)) {
       ++refused_;
       const Error error = peer ? NotAllowed(*peer) : peer.error();
-      refusals_.Write(door_.name + ": refused: " + error.ToString());
+      refusals_.Write("refused: " + error.ToString());
       Say(fd.get(), error);
       return;
     }

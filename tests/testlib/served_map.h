@@ -77,6 +77,9 @@ class ServedMap {
   const std::string& path() const { return path_; }
   std::uint64_t accepted() const { return server_->status().accepted; }
   CallPool::Load load() const { return server_->status().load; }
+  int log_lines() const { return log_lines_; }
+  // Nobody may ask from now on.
+  void TurnAway() { server_->SetUsers({}); }
 
   void Start() {
     auto listener = ListenUnix({path_, 0600, {}});
@@ -86,8 +89,8 @@ class ServedMap {
     door.listeners.push_back(
         {*std::move(listener), path_, std::vector<uid_t>{getuid()}});
     door.handler = handler_;
-    server_ = std::make_unique<SocketMapServer>(std::move(door),
-                                                [](std::string_view) {});
+    server_ = std::make_unique<SocketMapServer>(
+        std::move(door), [this](std::string_view) { ++log_lines_; });
     ASSERT_TRUE(server_->Start());
   }
   // Whoever waits is hung up on, as by the end of a process.
@@ -113,6 +116,7 @@ class ServedMap {
   const TemporaryDirectory directory_;
   const std::string path_;
   const std::shared_ptr<Handler> handler_ = std::make_shared<Handler>();
+  std::atomic<int> log_lines_{0};
   std::unique_ptr<SocketMapServer> server_;
 };
 

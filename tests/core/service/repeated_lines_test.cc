@@ -8,6 +8,8 @@
 
 #include <vector>
 
+#include "tests/testlib/served_map.h"
+
 namespace postern {
 namespace {
 
@@ -20,22 +22,22 @@ class RepeatedLinesTest : public testing::Test {
   const ServiceLog log_ = [this](std::string_view line) {
     written_.emplace_back(line);
   };
-  RepeatedLines lines_{log_, [this] { return now_; }};
+  RepeatedLines lines_{log_, "map", [this] { return now_; }};
 };
 
 TEST_F(RepeatedLinesTest, SoManyAMinuteAreWrittenAndTheRestIsCounted) {
   for (int i = 0; i < 100; ++i) lines_.Write("refused");
-  EXPECT_EQ(written_,
-            std::vector<std::string>(RepeatedLines::kMostAMinute, "refused"));
+  EXPECT_EQ(written_, std::vector<std::string>(RepeatedLines::kMostAMinute,
+                                               "map: refused"));
   now_ += seconds(59);
   lines_.Write("refused");
   EXPECT_EQ(written_.size(), RepeatedLines::kMostAMinute);
 
   now_ += seconds(1);
   lines_.Write("another");
-  EXPECT_EQ(written_.back(), "another (96 more were not logged before)");
+  EXPECT_EQ(written_.back(), "map: another (96 more were not logged before)");
   lines_.Write("another");
-  EXPECT_EQ(written_.back(), "another");
+  EXPECT_EQ(written_.back(), "map: another");
 }
 
 TEST_F(RepeatedLinesTest, WhatComesNowAndThenIsWrittenAsItIs) {
@@ -44,7 +46,24 @@ TEST_F(RepeatedLinesTest, WhatComesNowAndThenIsWrittenAsItIs) {
     now_ += seconds(13);
   }
   EXPECT_EQ(written_, std::vector<std::string>(3 * RepeatedLines::kMostAMinute,
-                                               "now and then"));
+                                               "map: now and then"));
+}
+
+TEST_F(RepeatedLinesTest, NeitherStrangersNorGarbageFillAMapsLog) {
+  ServedMap map([](const SocketMapQuery&) { return SocketMapReply::Ok("x"); });
+  const auto say = [&map](std::string_view octets) {
+    const Deadline soon = Deadline::After(seconds(20));
+    const OwnedFd fd = ConnectUnix(map.path(), soon).value();
+    static_cast<void>(SendText(fd.get(), octets, -1, soon));
+    EXPECT_EQ(WaitFor(fd.get(), false, -1, soon), Waited::kReadable);
+    const auto closed = ReceiveNow(fd.get(), 100);
+    EXPECT_TRUE(!closed || closed->octets.empty());
+  };
+  for (int i = 0; i < 20; ++i) say("99999:x");
+  EXPECT_EQ(map.log_lines(), 5);
+  map.TurnAway();
+  for (int i = 0; i < 20; ++i) say("");
+  EXPECT_EQ(map.log_lines(), 10);
 }
 
 }  // namespace
