@@ -55,6 +55,11 @@ struct EximDoor::Place {
   EximSessions::Key key;
 };
 
+std::string EximDoor::OwnerOf(const Request& request) {
+  const bool may_wait = request.verb == "plan" || request.verb == "judge";
+  return may_wait ? DestinationOf(request) : std::string();
+}
+
 Reply EximDoor::Answer(const Request& request) {
   if (request.verb == "plan") return PlanFor(request);
   if (request.verb == "judge") return Judge(request);

@@ -32,6 +32,9 @@ class EximDoor {
         sessions_(sink, clock) {}
 
   Reply Handle(const Call& call) { return Answer(call.request); }
+  // Door::owner: the destination of what may wait for DNS. Events wait for
+  // nothing, and each is told once. Pure.
+  static std::string OwnerOf(const Request& request);
   // plan, judge, certificate, event; see docs/protocol.md.
   Reply Answer(const Request& request);
 

@@ -18,6 +18,9 @@ ExitStatus RunApply(Context& context) {
   if (!text) return out.Usage(text.error().detail());
   const Result<PolicyFile> file = ParsePolicyFile(*text);
   if (!file) return out.Usage(path + ", " + file.error().detail());
+  if (file->lines.empty() && file->pins.empty() && file->anchors.empty()) {
+    return out.Usage(path + " names no line: nothing was changed");
+  }
   const bool yes = context.args.Has("yes");
   if (const auto status = NeedsTerminal(context, path)) return *status;
 

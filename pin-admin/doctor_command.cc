@@ -17,15 +17,28 @@ namespace {
 
 using Weight = Remark::Weight;
 
+// Beginning anew is no advice where there is something to lose.
+std::string HowToReadTheStore(const Context& context) {
+  switch (LookForStore(context)) {
+    case StoreState::kAbsent:
+      return "pin-admin init";
+    case StoreState::kNotAllowed:
+      return "sudo pin-admin doctor";
+    case StoreState::kAbsentButPublished:
+    case StoreState::kThere:
+      break;
+  }
+  return "mend what it says, or restore the store from a backup";
+}
+
 // The store's part: what is to be watched, and whether it is in force.
 void LookAtStore(Context& context, WatchedPolicy& policy,
                  std::vector<Diagnosis>& found) {
   const auto lost = [&](const Error& error) {
-    found.push_back(CouldNotFindOut(
-        "store-unreadable", context.settings.author_store, error,
-        "nobody can say which mail has to reach Postern",
-        "sudo pin-admin doctor, or, where there is no store yet: pin-admin "
-        "init"));
+    found.push_back(
+        CouldNotFindOut("store-unreadable", context.settings.author_store,
+                        error, "nobody can say which mail has to reach Postern",
+                        HowToReadTheStore(context)));
   };
   auto store = OpenAuthorStore(context, IfStale::kLeaveIt);
   if (!store) return lost(store.error());

@@ -1,6 +1,8 @@
 // pin-admin/inquire_commands.cc
 //
 // explain DOMAIN and explain QUEUE-ID: what would hold, and what did.
+#include <algorithm>
+#include <cctype>
 #include <string>
 #include <string_view>
 
@@ -207,6 +209,31 @@ ExitStatus ExplainDomain(Context& context, const std::string& domain) {
   return status;
 }
 
+// "4AMCUbTf012345": when and by which process, Sendmail's queues all alike.
+bool LooksLikeSendmails(const std::string& id) {
+  const auto is = [](std::string_view text, int (*kind)(int)) {
+    return std::all_of(text.begin(), text.end(),
+                       [kind](unsigned char c) { return kind(c) != 0; });
+  };
+  const std::string_view text = id;
+  return text.size() >= 14 && is(text, std::isalnum) &&
+         is(text.substr(8), std::isdigit);
+}
+
+std::string NothingRecorded(const std::string& id) {
+  std::string text = "nothing is recorded for " + id;
+  if (LooksLikeSendmails(id)) {
+    text +=
+        "; Postern is told of a message in Sendmail's submission queue (the "
+        "first that mailq shows) only under the id that Sendmail gives each "
+        "attempt to hand it on: mailq has the answer it got, 'pin-admin audit "
+        "DOMAIN --failed' the reason";
+  }
+  return text +
+         "; a domain is written with a dot, and old verdicts are dropped "
+         "(verdict-retention)";
+}
+
 ExitStatus ExplainQueueId(Context& context, const std::string& id) {
   Output& out = context.out;
   VerdictQuery query;
@@ -219,9 +246,7 @@ ExitStatus ExplainQueueId(Context& context, const std::string& id) {
   ShowJournal(out, *journal);
   ShowVerdicts(out, *verdicts);
   if (verdicts->empty() && journal->empty()) {
-    return out.No("nothing is recorded for " + id +
-                  "; a domain is written with a dot, and old verdicts are "
-                  "dropped (verdict-retention)");
+    return out.No(NothingRecorded(id));
   }
   return ExitStatus::kGood;
 }

@@ -18,7 +18,6 @@ dnl # DNS could put another in its place.
 define(`confDONT_EXPAND_CNAMES', `true')dnl
 dnl # Postern knows certificates by their SHA-256; without this it is MD5.
 define(`confCERT_FINGERPRINT_ALGORITHM', `sha256')dnl
-define(`confMILTER_MACROS_ENVRCPT', confMILTER_MACROS_ENVRCPT``, {client_addr}'')dnl
 INPUT_MAIL_FILTER(`postern', `S=@MILTER@, F=T, T=C:5m;S:30s;R:30s;E:60s')dnl
 )";
 

@@ -46,27 +46,39 @@ void LogHead(const std::string& who, const StoreVersion& version,
 
 Error Explained(const Context& context, const Error& error) {
   const std::string& path = context.settings.author_store;
-  if (access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
-    const std::string& snapshot = context.settings.snapshot;
-    if (access(snapshot.c_str(), F_OK) == 0) {
+  switch (LookForStore(context)) {
+    case StoreState::kAbsentButPublished:
       return Error(error.reason(),
                    "there is no store at " + path +
-                       ", but a published policy at " + snapshot +
+                       ", but a published policy at " +
+                       context.settings.snapshot +
                        ": restore the store from a backup ('pin-admin init "
                        "--discard-published' would begin anew)");
-    }
-    return Error(error.reason(), "there is no store at " + path +
-                                     ": run 'pin-admin init' first");
-  }
-  if (geteuid() != 0 && access(path.c_str(), R_OK | W_OK) != 0) {
-    return Error(error.reason(), "cannot open " + path + " (" +
-                                     std::strerror(errno) +
-                                     "): run pin-admin as root, with sudo");
+    case StoreState::kAbsent:
+      return Error(error.reason(), "there is no store at " + path +
+                                       ": run 'pin-admin init' first");
+    case StoreState::kNotAllowed:
+      return Error(error.reason(), "cannot open " + path + " (" +
+                                       std::strerror(errno) +
+                                       "): run pin-admin as root, with sudo");
+    case StoreState::kThere:
+      break;
   }
   return error;
 }
 
 }  // namespace
+
+StoreState LookForStore(const Context& context) {
+  const std::string& path = context.settings.author_store;
+  if (access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
+    const bool published = access(context.settings.snapshot.c_str(), F_OK) == 0;
+    return published ? StoreState::kAbsentButPublished : StoreState::kAbsent;
+  }
+  const bool not_allowed =
+      geteuid() != 0 && access(path.c_str(), R_OK | W_OK) != 0;
+  return not_allowed ? StoreState::kNotAllowed : StoreState::kThere;
+}
 
 std::string AuthorAsPolicyStore::Generation() {
   const Result<StoreVersion> version = store_.Version();

@@ -23,6 +23,10 @@ enum class IfStale { kPublish, kLeaveIt };
 Result<std::unique_ptr<AuthorStore>> OpenAuthorStore(
     Context& context, IfStale if_stale = IfStale::kPublish);
 
+// What opening it depends on, where it fails.
+enum class StoreState { kAbsent, kAbsentButPublished, kNotAllowed, kThere };
+StoreState LookForStore(const Context& context);
+
 // The administrator who runs this process, "alice (as root)", now.
 Author ThisAdministrator(const Context& context);
 

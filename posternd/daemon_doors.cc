@@ -116,7 +116,9 @@ Result<std::optional<Door>> Daemon::OpenEximDoor(
   auto door = OpenMtaDoor(settings, "exim", "Exim", inherited);
   if (!door || !*door) return door;
   (*door)->workers = settings.exim_questions;
-  (*door)->queue = settings.exim_questions * 4;
+  // A quarter of it is one destination's, as at Sendmail's doors.
+  (*door)->queue = settings.exim_questions * 16;
+  (*door)->owner = EximDoor::OwnerOf;
   (*door)->max_reading = std::max<std::size_t>(64, settings.exim_questions);
   (*door)->max_line = kMaxChainLine;
   (*door)->handler = [this](Call& call) {

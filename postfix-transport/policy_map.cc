@@ -72,6 +72,11 @@ SocketMapReply PolicyMap::Find(const SocketMapQuery& query, Deadline deadline) {
   return AnswerFor(*hop, deadline).reply;
 }
 
+std::string PolicyMap::OwnerOf(const SocketMapQuery& query) {
+  const Result<NextHop> hop = NextHop::Parse(query.key);
+  return hop ? hop->str() : std::string();
+}
+
 PolicyMapAnswer PolicyMap::AnswerFor(const NextHop& hop, Deadline deadline) {
   // A commit meanwhile makes a new question; one at every turn is not waited
   // for.

@@ -56,6 +56,9 @@ class PolicyMap {
   // With DNS if need be. What it says holds when it returns.
   SocketMapReply Find(const SocketMapQuery& query, Deadline deadline);
 
+  // The destination of a lookup; empty for what is no key. Pure.
+  static std::string OwnerOf(const SocketMapQuery& query);
+
   // For explain: what smtp(8) is answered for this next hop.
   PolicyMapAnswer AnswerFor(const NextHop& hop, Deadline deadline);
 

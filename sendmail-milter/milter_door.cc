@@ -74,9 +74,7 @@ SocketMapReply MilterDoor::Find(const SocketMapQuery& query, Deadline deadline,
 
 std::string MilterDoor::OwnerOf(const SocketMapQuery& query) {
   const Result<Request> request = FromQuery(query);
-  const std::string* name = request ? request->Find("domain") : nullptr;
-  const auto domain = ParseRecipientDomain(name == nullptr ? "" : *name);
-  return domain ? ToString(*domain) : std::string();
+  return request ? DestinationOf(*request) : std::string();
 }
 
 std::optional<Reply> MilterDoor::Answer(
@@ -184,9 +182,61 @@ void MilterDoor::Note(const Plan& plan, const HostPlan& host,
   }
 }
 
+// Recalled where that suffices. What may end in a bounce is looked at each
+// time.
+Verdict MilterDoor::LookAt(const Plan& plan, const HostPlan& host,
+                           const IpAddress& address,
+                           const std::string& queue_id,
+                           const Patience& patience, Survey& survey) {
+  const Deadline deadline = patience.deadline;
+  const auto tell = [&](const Verdict& verdict, const TlsEvidence& evidence,
+                        const Connection& found, std::string_view outcome) {
+    SessionRecord record =
+        RecordOf("milter", plan, host, queue_id, verdict, parts_.clock.Now());
+    record.evidence = evidence;
+    record.local_address = found.local_address;
+    record.starttls_offered = found.starttls_offered;
+    record.outcome = outcome;
+    parts_.sink.OnSession(record);
+  };
+  const auto recall =
+      [&](std::chrono::seconds within) -> std::optional<Verdict> {
+    const auto found =
+        parts_.prober.Recall(plan, host, address, within, deadline);
+    if (!found) return std::nullopt;
+    // Without the chain: it was not seen another time.
+    TlsEvidence then;
+    then.protocol = found->evidence.protocol;
+    then.cipher = found->evidence.cipher;
+    then.peer_address = found->evidence.peer_address;
+    tell(found->verdict, then, *found, "refused");
+    return found->verdict;
+  };
+  if (plan.on_fail != OnFail::kBounce) {
+    if (auto verdict = recall(kAgain)) return *std::move(verdict);
+  }
+  ++survey.looks;
+  const auto look =
+      parts_.prober.Look(plan, host, address, patience.stop, deadline);
+  if (!look) {
+    survey.complete = false;
+    const bool too_often = look.error().reason() == Reason::kHostBusy;
+    auto verdict = too_often ? recall(kRecent) : std::nullopt;
+    return verdict ? *std::move(verdict) : DeferFor(look.error());
+  }
+  Verdict verdict = (*look)->verdict;
+  TlsEvidence evidence = (*look)->evidence;
+  // As it will be judged when Sendmail has made the connection.
+  if (!evidence.protocol.empty()) {
+    verdict = parts_.gate.JudgeMade(plan, host, address, evidence, deadline);
+    verdict.basis = Basis::kProbe;
+  }
+  tell(verdict, evidence, **look, "looked");
+  return verdict;
+}
+
 bool MilterDoor::Look(const Plan& plan, const std::string& queue_id,
                       const Patience& patience, Survey& survey) {
-  const auto& [deadline, stop] = patience;
   survey.complete = !plan.incomplete && !plan.hosts.empty();
   for (const HostPlan& host : plan.hosts) {
     if (host.refused) {
@@ -201,31 +251,13 @@ bool MilterDoor::Look(const Plan& plan, const std::string& queue_id,
            survey);
     }
     for (const IpAddress& address : host.facts.ips) {
-      if (survey.looks == kMostLooks || deadline.expired()) {
+      if (survey.looks == kMostLooks || patience.deadline.expired()) {
         survey.complete = false;
         return false;
       }
-      ++survey.looks;
-      const auto look = parts_.prober.Look(plan, host, address, stop, deadline);
-      Verdict verdict = look ? (*look)->verdict : DeferFor(look.error());
+      Verdict verdict = LookAt(plan, host, address, queue_id, patience, survey);
       verdict.mx_host = ToString(host.facts.host);
       verdict.address = address.str();
-      TlsEvidence evidence = look ? (*look)->evidence : TlsEvidence{};
-      // As it will be judged when Sendmail has made the connection.
-      if (look && !evidence.protocol.empty()) {
-        verdict =
-            parts_.gate.JudgeMade(plan, host, address, evidence, deadline);
-        verdict.basis = Basis::kProbe;
-      }
-      if (look) {
-        SessionRecord record = RecordOf("milter", plan, host, queue_id, verdict,
-                                        parts_.clock.Now());
-        record.evidence = evidence;
-        record.local_address = (*look)->local_address;
-        record.starttls_offered = (*look)->starttls_offered;
-        record.outcome = "looked";
-        parts_.sink.OnSession(record);
-      }
       if (verdict.pass()) return true;
       Note(plan, host, verdict, survey);
     }

@@ -29,8 +29,12 @@ class MilterDoor {
  public:
   // Below postern-milter's own patience, which lies below the MTA's (R:30s).
   static constexpr std::chrono::seconds kBudget{20};
-  // A look that is no older is not repeated.
+  // What a look that is no older has shown may pass, and tells why not where
+  // there were too many looks.
   static constexpr std::chrono::seconds kRecent{60};
+  // A look that is no older is not repeated: a message's recipients come one
+  // after the other.
+  static constexpr std::chrono::seconds kAgain{10};
   static constexpr std::size_t kMostLooks = 8;  // for one question
   // What was found in DNS, and the configuration, may be as old as this in a
   // "pass" that is given again; the policy never is.
@@ -72,6 +76,9 @@ class MilterDoor {
   bool Remembered(const Plan& plan, const std::optional<Patience>& patience);
   bool Look(const Plan& plan, const std::string& queue_id,
             const Patience& patience, Survey& survey);
+  Verdict LookAt(const Plan& plan, const HostPlan& host,
+                 const IpAddress& address, const std::string& queue_id,
+                 const Patience& patience, Survey& survey);
   void Note(const Plan& plan, const HostPlan& host, const Verdict& verdict,
             Survey& survey);
   Reply Refuse(const Plan& plan, const Survey& survey, Deadline deadline);

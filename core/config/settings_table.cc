@@ -87,7 +87,8 @@ constexpr std::array kRows{
                SetMapInet},
     SettingRow{{"postfix-map-lookups", "64", "NUMBER",
                 "Questions of the map for which DNS is asked (lines at auto), "
-                "at a time; all others are answered at once. 1 to 1000."},
+                "at a time; all others are answered at once. One destination "
+                "has a quarter of them at most. 1 to 1000."},
                SetMapLookups},
     SettingRow{{"postfix-version", "3.7", "VERSION",
                 "The oldest Postfix that asks the map. It defers all mail "
@@ -107,8 +108,9 @@ constexpr std::array kRows{
                 "user, as which it delivers."},
                [](S& s, Values v) { return SetDoorUsers(s, "exim", v); }},
     SettingRow{{"exim-questions", "32", "NUMBER",
-                "Questions of Exim that are answered at a time; four times as "
-                "many may wait."},
+                "Questions of Exim that are answered at a time; sixteen times "
+                "as many may wait. One destination has a quarter of both at "
+                "most."},
                SetCountOf<&S::exim_questions>},
     SettingRow{
         {"door-sendmail", "sendmail", "NAME",

@@ -24,8 +24,12 @@ namespace postern {
 class CachedResolver final : public Resolver {
  public:
   using Monotonic = Deadline::MonotonicClock;
-  // Answers of each kind that are kept at most.
+  // Answers of each kind that are kept at most, and what they take: strangers
+  // choose how large theirs are.
   static constexpr std::size_t kMostAnswers = 4096;
+  static constexpr std::size_t kMostOctets = std::size_t{4} << 20;
+  // A larger answer is not kept: it would push out many.
+  static constexpr std::size_t kMostOctetsOfOne = std::size_t{64} << 10;
 
   explicit CachedResolver(
       Resolver& behind,
@@ -47,16 +51,22 @@ class CachedResolver final : public Resolver {
   struct Kept {
     DnsAnswer<Record> answer;
     Monotonic::time_point until;
+    std::size_t octets;
   };
   template <typename Record>
-  using Answers = std::unordered_map<std::string, Kept<Record>>;
+  struct Answers {
+    std::unordered_map<std::string, Kept<Record>> kept;
+    std::size_t octets = 0;  // of all of them
+  };
 
   template <typename Record, typename Ask>
-  DnsAnswer<Record> Look(Answers<Record>& kept, const std::string& name,
+  DnsAnswer<Record> Look(Answers<Record>& answers, const std::string& name,
                          Ask ask);
   template <typename Record>
-  void Keep(Answers<Record>& kept, const std::string& name,
+  void Keep(Answers<Record>& answers, const std::string& name,
             const DnsAnswer<Record>& answer, Monotonic::time_point now);
+  template <typename Record, typename Gone>
+  static void Drop(Answers<Record>& answers, Gone gone);
 
   Resolver& behind_;
   const std::function<Monotonic::time_point()> now_;

@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::chrono::seconds kMinute{60};
 constexpr std::size_t kMostCounts = 50'000;
+constexpr std::size_t kMostBare = 1000;
 
 // Two looks are one if the server can't tell them apart.
 std::string PlaceOf(const Plan& plan, const HostPlan& host,
@@ -78,6 +79,47 @@ Status Prober::Admit(const Plan& plan, const HostPlan& host,
                                       " times within a minute"};
 }
 
+// A "pass" is never kept, nor what tells more of us than of the server.
+void Prober::NoteBare(const std::string& place, Bare bare) {
+  bare_.erase(place);
+  const Connection& found = *bare.found;
+  if (!found.evidence.protocol.empty() || found.verdict.pass() ||
+      found.reach == Connection::Reach::kUnknown) {
+    return;
+  }
+  if (bare_.size() >= kMostBare) {
+    std::erase_if(bare_, [&bare](const auto& entry) {
+      return bare.at - entry.second.at >= kMinute;
+    });
+    if (bare_.size() >= kMostBare) bare_.clear();
+  }
+  bare_.emplace(place, std::move(bare));
+}
+
+std::shared_ptr<const Connection> Prober::Recall(const Plan& plan,
+                                                 const HostPlan& host,
+                                                 const IpAddress& address,
+                                                 std::chrono::seconds within,
+                                                 Deadline deadline) {
+  if (!MayLook(plan, host, address)) return nullptr;
+  const TimePoint now = parts_.clock.Now();
+  {
+    const std::lock_guard lock(mutex_);
+    const auto at = bare_.find(PlaceOf(plan, host, address));
+    if (at != bare_.end() && at->second.plan_digest == plan.digest &&
+        at->second.at <= now && now - at->second.at < within) {
+      return at->second.found;
+    }
+  }
+  auto seen =
+      parts_.index.Last(host.facts.host, host.facts.port, address, within);
+  if (!seen) return nullptr;
+  Connection found;
+  found.evidence = *std::move(seen);
+  found.starttls_offered = !host.wrapper;
+  return JudgedFor(parts_.gate, plan, host, address, found, deadline);
+}
+
 Result<std::shared_ptr<const Connection>> Prober::Look(const Plan& plan,
                                                        const HostPlan& host,
                                                        const IpAddress& address,
@@ -109,10 +151,13 @@ Result<std::shared_ptr<const Connection>> Prober::Look(const Plan& plan,
     flight = flights_.emplace(place, std::make_shared<Flight>()).first->second;
   }
 
+  // With less time than a look may take, it may end for that alone.
+  const bool hurried = deadline.remaining() < limits_.each;
   // Whoever waits is told in any case: a look that threw is a defer.
   const auto land = [&](void*) {
     const std::lock_guard lock(mutex_);
     flight->found = found;
+    if (!hurried) NoteBare(place, {found, plan.digest, parts_.clock.Now()});
     flights_.erase(place);
     landed_.notify_all();
   };

@@ -9,6 +9,9 @@
 // next hops that were configured, into private networks (AddressFilter). Looks
 // for destinations that only "*" covers are counted apart: a stranger whose MX
 // record names a partner's server uses up nothing of the partner's.
+//
+// What a look has shown can be recalled; it is judged on the plan of whoever
+// recalls it.
 #pragma once
 
 #include <chrono>
@@ -55,6 +58,15 @@ class Prober {
                                                  const Cancellation& stop,
                                                  Deadline deadline);
 
+  // What the newest look there has shown, if that is no older than `within`,
+  // with a verdict on `plan`; null: look. Asks no network but for a PTR name
+  // that the plan compares.
+  std::shared_ptr<const Connection> Recall(const Plan& plan,
+                                           const HostPlan& host,
+                                           const IpAddress& address,
+                                           std::chrono::seconds within,
+                                           Deadline deadline);
+
  private:
   struct Flight {
     std::shared_ptr<const Connection> found;  // null while it lasts
@@ -63,18 +75,27 @@ class Prober {
     TimePoint since{};
     unsigned looks = 0;
   };
+  // A look that came to no TLS, and why, as one plan has it. What others have
+  // shown is in the index.
+  struct Bare {
+    std::shared_ptr<const Connection> found;
+    std::string plan_digest;
+    TimePoint at{};
+  };
 
   bool MayLook(const Plan& plan, const HostPlan& host,
                const IpAddress& address) const;
   // Counts it; an Error where it is one too many.
   Status Admit(const Plan& plan, const HostPlan& host,
                const IpAddress& address);
+  void NoteBare(const std::string& place, Bare bare);
 
   const Parts parts_;
   const Limits limits_;
   std::mutex mutex_;  // guards what follows
   std::condition_variable landed_;
   std::map<std::string, std::shared_ptr<Flight>> flights_;
+  std::map<std::string, Bare> bare_;  // by place
   // Whether the destination has a line of its own or a parent's.
   using Spot = std::tuple<IpAddress, Port, bool>;
   std::map<Spot, Count> counts_;

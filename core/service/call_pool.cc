@@ -7,6 +7,8 @@
 #include <system_error>
 #include <utility>
 
+#include "core/names/next_hop.h"
+
 namespace postern {
 namespace {
 
@@ -14,6 +16,12 @@ namespace {
 constexpr std::chrono::seconds kReplyBudget{10};
 
 }  // namespace
+
+std::string DestinationOf(const Request& request) {
+  const std::string* name = request.Find("domain");
+  const auto domain = ParseRecipientDomain(name == nullptr ? "" : *name);
+  return domain ? ToString(*domain) : std::string();
+}
 
 CallPool::CallPool(std::size_t workers, std::size_t queue, CallHandler handler,
                    ReplyFormat format)

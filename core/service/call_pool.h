@@ -41,6 +41,10 @@ struct Call {
   int stop_fd = -1;
 };
 
+// The owner of what is asked about a recipient's domain (domain=): that domain,
+// canonical. Empty where there is none. Pure.
+std::string DestinationOf(const Request& request);
+
 // Answers a call, on a worker thread; several at a time. What it throws
 // becomes an internal error's reply.
 using CallHandler = std::function<Reply(Call&)>;

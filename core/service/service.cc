@@ -16,6 +16,7 @@
 #include <utility>  // before Asio: Boost 1.74 uses std::exchange without it
 
 #include "core/service/acceptor.h"
+#include "core/service/repeated_lines.h"
 
 namespace postern {
 namespace {
@@ -54,13 +55,12 @@ class OpenDoor {
   OpenDoor(asio::io_context& io, Door door, const ServiceLog& log)
       : io_(io),
         door_(std::move(door)),
-        log_(log),
+        refusals_(log, door_.name),
+        troubles_(log, door_.name),
         acceptor_(
             io, std::move(door_.listener),
             [this](OwnedFd fd) { Greet(std::move(fd)); },
-            [this](const std::string& text) {
-              log_(door_.name + ": " + text);
-            }),
+            [this](const std::string& text) { troubles_.Write(text); }),
         pool_(door_.workers, door_.queue, door_.handler, door_.format) {}
 
   const std::string& name() const { return door_.name; }
@@ -101,7 +101,7 @@ class OpenDoor {
     if (!peer || !MayUse(peer->uid)) {
       ++refused_;
       const Error error = peer ? NotAllowed(*peer) : peer.error();
-      log_(door_.name + ": refused: " + error.ToString());
+      refusals_.Write("refused: " + error.ToString());
       Say(fd.get(), error);
       return;
     }
@@ -177,6 +177,7 @@ class OpenDoor {
     }
     Call call;
     call.request = std::move(*request);
+    if (door_.owner) call.owner = door_.owner(call.request);
     call.peer = visitor->peer;
     if (door_.takes_fd) call.passed = std::move(visitor->fds.front());
     call.socket.Reset(visitor->socket.release());
@@ -213,7 +214,7 @@ class OpenDoor {
 
   asio::io_context& io_;
   Door door_;
-  const ServiceLog& log_;
+  RepeatedLines refusals_, troubles_;
   Acceptor acceptor_;
   std::set<VisitorPtr> visitors_;
   mutable std::mutex users_mutex_;  // guards door_.uids

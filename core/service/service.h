@@ -43,6 +43,8 @@ struct Door {
   std::size_t max_reading = 64;  // clients that have not sent their line yet
   std::size_t max_line = kMaxRequestLine;          // octets of a request line
   std::chrono::milliseconds request_budget{5000};  // for the request line
+  // Call::owner. Pure; on the thread of all connections. Null: nobody's.
+  std::function<std::string(const Request&)> owner;
   CallHandler handler;
 };
 

@@ -22,6 +22,7 @@
 
 #include "core/service/acceptor.h"
 #include "core/service/call_pool.h"
+#include "core/service/repeated_lines.h"
 #include "core/service/unix_socket.h"
 
 namespace postern {
@@ -98,6 +99,7 @@ class SocketMapServer::Loop {
 
   SocketMapDoor door_;
   const ServiceLog log_;
+  RepeatedLines refusals_{log_, door_.name}, troubles_{log_, door_.name};
   asio::io_context io_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   asio::steady_timer sweep_;
@@ -123,7 +125,7 @@ SocketMapServer::Loop::Loop(SocketMapDoor door, ServiceLog log)
     acceptors_.push_back(std::make_unique<Acceptor>(
         io_, std::move(listener.fd),
         [this, &listener](OwnedFd fd) { Admit(listener, std::move(fd)); },
-        [this](const std::string& text) { log_(door_.name + ": " + text); }));
+        [this](const std::string& text) { troubles_.Write(text); }));
   }
 }
 
@@ -140,7 +142,7 @@ void SocketMapServer::Loop::Run() {
       return;
     } catch (const std::exception& error) {
       // Whoever was being served is swept away in time.
-      log_(door_.name + ": " + error.what());
+      troubles_.Write(error.what());
     }
   }
 }
@@ -182,15 +184,12 @@ bool SocketMapServer::Loop::MayUse(const SocketMapListener& listener, int fd) {
   const std::lock_guard lock(users_mutex_);
   if (!listener.uids) return true;
   const Result<PeerCredentials> peer = GetPeerCredentials(fd);
-  if (peer && std::find(listener.uids->begin(), listener.uids->end(),
-                        peer->uid) != listener.uids->end()) {
-    return true;
-  }
-  log_(door_.name + ": refused: " +
-       (peer ? Error{Reason::kClientNotAllowed,
-                     "uid " + std::to_string(peer->uid)}
-             : peer.error())
-           .ToString());
+  const std::vector<uid_t>& uids = *listener.uids;
+  if (peer && std::count(uids.begin(), uids.end(), peer->uid) > 0) return true;
+  const Error error = peer ? Error{Reason::kClientNotAllowed,
+                                   "uid " + std::to_string(peer->uid)}
+                           : peer.error();
+  refusals_.Write("refused: " + error.ToString());
   return false;
 }
 
@@ -251,7 +250,7 @@ bool SocketMapServer::Loop::AnswerSome(const ClientPtr& client) {
   while (client->output.size() < kSendSize) {
     const auto content = client->input.Take();
     if (!content) {
-      log_(door_.name + ": closed a connection: " + content.error().detail());
+      troubles_.Write("closed a connection: " + content.error().detail());
       client->broken = true;
       return false;
     }

@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "core/x509/signature_facts.h"
+
 namespace postern {
 
 struct CertificateChain::State {
@@ -13,6 +15,7 @@ struct CertificateChain::State {
   std::once_flag leaf_once, all_once;
   std::optional<Result<Certificate>> leaf;
   std::optional<Result<std::vector<Certificate>>> all;
+  SignatureFacts facts;
 };
 
 CertificateChain::CertificateChain()
@@ -42,6 +45,10 @@ const Result<std::vector<Certificate>>& CertificateChain::Certificates() const {
     state_->all.emplace(ParseChain(state_->ders, Leaf()));
   });
   return *state_->all;
+}
+
+SignatureFacts* CertificateChain::signature_facts() const {
+  return &state_->facts;
 }
 
 }  // namespace postern

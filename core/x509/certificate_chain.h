@@ -13,6 +13,8 @@
 
 namespace postern {
 
+class SignatureFacts;  // signature_facts.h, for this room
+
 // Immutable to the caller; copies share what was parsed. Thread-safe: of
 // several threads that ask first, one parses and the others wait.
 class CertificateChain {
@@ -30,6 +32,10 @@ class CertificateChain {
   const Result<Certificate>& Leaf() const;
   // All of them. Errors as of ParseChain().
   const Result<std::vector<Certificate>>& Certificates() const;
+
+  // What checking the chain's signatures has brought so far, for
+  // PathRequest::known; lives as long as the chain.
+  SignatureFacts* signature_facts() const;
 
  private:
   struct State;

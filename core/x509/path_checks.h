@@ -25,7 +25,7 @@ std::vector<PathFault> CheckCertificate(const Certificate& certificate,
 
 // What may still be spent on one validation, however many paths it tries.
 struct PathBudget {
-  SignatureChecker signatures{kMaxSignatureChecks};
+  SignatureChecker signatures;
   std::size_t name_comparisons = 100'000;  // with name constraints
 };
 

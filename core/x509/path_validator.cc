@@ -38,7 +38,9 @@ bool Graver(const PathFault& a, const PathFault& b) {
 // comes closest. The second accepts nothing.
 class PathSearch {
  public:
-  explicit PathSearch(const PathRequest& request) : request_(request) {}
+  explicit PathSearch(const PathRequest& request)
+      : request_(request),
+        budget_{SignatureChecker(kMaxSignatureChecks, request.known)} {}
 
   PathResult Run() {
     const Certificate& leaf = request_.chain.front();
@@ -73,6 +75,7 @@ class PathSearch {
       }
     }
     result_.signatures = budget_.signatures.count();
+    result_.computed = budget_.signatures.computed();
     if (accepted_) {
       result_.fault.reset();
     } else if (gave_up || !closest_) {

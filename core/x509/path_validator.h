@@ -29,6 +29,8 @@
 
 namespace postern {
 
+class SignatureFacts;  // CertificateChain::signature_facts()
+
 // Borrows everything for the call.
 struct PathRequest {
   std::span<const Certificate> chain;  // as sent, leaf first; at least one
@@ -46,6 +48,10 @@ struct PathRequest {
   // Intermediates that are not self-issued (RFC 5280 section 6.1); nothing: as
   // many as the bounds below allow.
   std::optional<int> max_depth = std::nullopt;
+  // Of the same chain: what is in it need not be computed again, and counts
+  // towards the bounds all the same, so that the answer does not change. Null:
+  // everything is computed.
+  SignatureFacts* known = nullptr;
 };
 
 struct PathFault {
@@ -61,6 +67,7 @@ struct PathResult {
   std::optional<PublicKey> key;
   NameMatch name;      // where names were asked for and it holds
   int signatures = 0;  // checked on the way
+  int computed = 0;    // of them: those that were not known before
 
   bool accepted() const { return !fault.has_value(); }
 };

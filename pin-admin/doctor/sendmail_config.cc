@@ -40,6 +40,19 @@ std::vector<std::string> JoinedLines(std::string_view text) {
   return lines;
 }
 
+// What an X line has for `F=`; empty: nothing.
+std::string FlagsOf(const std::string& filter) {
+  std::istringstream fields(filter);
+  for (std::string field; std::getline(fields, field, ',');) {
+    const std::size_t equals = field.find('=');
+    if (equals == std::string::npos) continue;
+    if (Trimmed(field.substr(0, equals)) == "F") {
+      return Trimmed(field.substr(equals + 1));
+    }
+  }
+  return {};
+}
+
 std::string FirstWord(const std::string& text) {
   return text.substr(0, text.find_first_of(" \t,="));
 }
@@ -109,6 +122,18 @@ class Findings {
           "what is no verdict counts as a yes",
           "pin-admin config sendmail prints TlsVerdict");
     }
+  }
+
+  // Who has no milter is not asked for one: the rulesets judge what leaves.
+  void CheckMilter() {
+    const auto filter = config_.filters.find("postern");
+    if (filter == config_.filters.end() || FlagsOf(filter->second) == "T") {
+      return;
+    }
+    Add(Weight::kNo, "sendmail-milter-optional", "Xpostern has no F=T",
+        "while postern-milter is down Sendmail takes mail in without it, or, "
+        "with F=R, refuses all mail for good",
+        "INPUT_MAIL_FILTER(`postern', `S=…, F=T, T=C:5m;S:30s;R:30s;E:60s')");
   }
 
   void CheckOptions() {
@@ -195,6 +220,9 @@ SendmailConfig ParseSendmailConfig(std::string_view text) {
     } else if (line[0] == 'K') {
       const std::string name = FirstWord(rest);
       config.maps[name] = Trimmed(rest.substr(name.size()));
+    } else if (line[0] == 'X') {
+      const std::string name = FirstWord(rest);
+      config.filters[name] = Trimmed(rest.substr(name.size()));
     } else if (line[0] == 'S') {
       ruleset = FirstWord(Trimmed(rest));
     } else if (line[0] == 'R') {
@@ -215,6 +243,7 @@ std::vector<Diagnosis> InspectSendmailConfig(const SendmailConfig& config,
   findings.CheckMap(socket);
   findings.CheckHook("Local_tls_server", "tls_server");
   findings.CheckHook("Local_tls_rcpt", "tls_rcpt");
+  findings.CheckMilter();
   findings.CheckOptions();
   findings.CheckRouting();
   return findings.Take();

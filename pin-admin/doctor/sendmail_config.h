@@ -17,14 +17,15 @@ struct SendmailConfig {
   std::map<std::string, std::string> options;  // names in lower case
   std::map<std::string, std::string> maps;     // K lines, without the name
   std::map<std::string, std::string> rules;    // a ruleset's lines, joined
+  std::map<std::string, std::string> filters;  // X lines, without the name
   std::set<std::string> mailers;               // with IPC
   std::string smarthost;                       // DS
 };
 
 SendmailConfig ParseSendmailConfig(std::string_view text);
 
-// One for each way in which mail gets past Postern's map, or waits for it.
-// `socket`: the map's, as postern.conf has it. `subject`: the file.
+// One for each way in which mail gets past Postern's map or milter, or waits
+// for them. `socket`: the map's, as postern.conf has it. `subject`: the file.
 std::vector<Diagnosis> InspectSendmailConfig(const SendmailConfig& config,
                                              const std::string& socket,
                                              const std::string& subject);

@@ -134,6 +134,7 @@ Finding DaneVerifier::CheckAuthorities(const TlsEvidence& evidence,
   request.keys = keys_;
   request.names = &names_;
   request.at = now;
+  request.known = evidence.certificates().signature_facts();
   const PathResult result = ValidatePath(request);
   if (!result.accepted()) {
     Finding finding = ToFinding(result);

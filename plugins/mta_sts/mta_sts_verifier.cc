@@ -54,6 +54,7 @@ Finding MtaStsVerifier::Check(const TlsEvidence& evidence,
   request.trust = requirement_.trust.get();
   request.names = &names;
   request.at = now;
+  request.known = evidence.certificates().signature_facts();
   return ToFinding(ValidatePath(request));
 }
 

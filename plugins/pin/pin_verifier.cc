@@ -188,6 +188,7 @@ Finding PinVerifier::CheckPathTo(const std::vector<const Pin*>& pins, Term term,
   request.crls = ca_.crls.get();
   request.names = &names;
   request.at = now;
+  request.known = evidence.certificates().signature_facts();
   const PathResult result = ValidatePath(request);
   if (!result.accepted()) {
     Finding finding = ToFinding(result);

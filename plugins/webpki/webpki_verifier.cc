@@ -45,6 +45,7 @@ Finding WebpkiVerifier::Check(const TlsEvidence& evidence,
   request.crls = requirement_.crls.get();
   request.names = &names;
   request.at = now;
+  request.known = evidence.certificates().signature_facts();
   return ToFinding(ValidatePath(request));
 }
 

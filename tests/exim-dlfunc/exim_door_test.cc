@@ -130,6 +130,15 @@ TEST_F(EximDoorTest, ThePlanTellsEximWhatItsOptionsDeriveFrom) {
               HasSubstr("strict=no tls=opportunistic"));
 }
 
+TEST_F(EximDoorTest, WhatMayWaitIsItsDestinations) {
+  for (const char* verb : {"plan", "judge"}) {
+    EXPECT_EQ(EximDoor::OwnerOf({verb, {{"domain", "Bank.TEST."}}}),
+              "bank.test");
+  }
+  EXPECT_EQ(EximDoor::OwnerOf({"event", {{"domain", "bank.test"}}}), "");
+  EXPECT_EQ(EximDoor::OwnerOf({"plan", {}}), "");
+}
+
 TEST_F(EximDoorTest, AHostThatWantsALoginIsNotOffered) {
   const std::string path =
       testing::TempDir() + "exim-door." + std::to_string(getpid());

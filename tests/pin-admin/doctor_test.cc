@@ -312,6 +312,37 @@ TEST(DoctorCommandTest, SendmailIsLookedAtWhereItIsAlone) {
   EXPECT_EQ(ran.out.find("postfix-unreadable"), std::string::npos) << ran.out;
 }
 
+// What to do about a store that can't be read.
+std::string MendOfTheStore(const TestStore& store,
+                           const RunOptions& options = {}) {
+  const Ran ran =
+      store.Run({"doctor", "--no-dns", "--no-mta", "--json"}, options);
+  const Json document = ran.json();
+  for (const Json& finding : *document["findings"].array()) {
+    if (finding["code"].text() == "store-unreadable") {
+      return std::string(finding["mend"].text());
+    }
+  }
+  return "no store-unreadable: " + ran.out;
+}
+
+TEST(DoctorCommandTest, InitIsAdviceOnlyWhereThereIsNothingToLose) {
+  TestStore store;
+  EXPECT_EQ(MendOfTheStore(store), "pin-admin init");
+  store.Good({"init"});
+  const std::string author = store.path("private/author.db");
+  ASSERT_TRUE(std::filesystem::exists(author));
+  std::filesystem::resize_file(author, 100);
+  EXPECT_THAT(MendOfTheStore(store), HasSubstr("restore the store"));
+  if (geteuid() == 0) {
+    RunOptions options;
+    options.as_nobody = true;
+    EXPECT_EQ(MendOfTheStore(store, options), "sudo pin-admin doctor");
+  }
+  std::filesystem::remove(author);  // and the published policy is there
+  EXPECT_THAT(MendOfTheStore(store), HasSubstr("restore the store"));
+}
+
 TEST(DoctorCommandTest, WithoutPostfixItIsNeverGood) {
   TestStore store;
   store.Good({"init"});

@@ -278,6 +278,22 @@ TEST(FrameTest, WhoIsNotRootIsToldSo) {
   EXPECT_THAT(ran.err, HasSubstr("sudo"));
 }
 
+TEST(FrameTest, AnIdOfSendmailsThatIsNotRecordedIsExplained) {
+  const TestStore store;
+  store.Good({"init"});
+  for (const char* id : {"6AMCUbTf012345", "6AMCUbTf0123456"}) {
+    const Ran ran = store.Run({"explain", id});
+    EXPECT_EQ(ran.status, 1) << ran.out;
+    EXPECT_THAT(ran.err, HasSubstr("submission queue"));
+    EXPECT_THAT(ran.err, HasSubstr("pin-admin audit DOMAIN --failed"));
+  }
+  for (const char* id : {"4Zb1cD2eF3z", "1vMkXd-000Abc-1Z", "6AMCUbTf01234x"}) {
+    const Ran ran = store.Run({"explain", id});
+    EXPECT_EQ(ran.status, 1) << ran.out;
+    EXPECT_THAT(ran.err, Not(HasSubstr("submission queue")));
+  }
+}
+
 TEST(FrameTest, WhoMayNotReadTheRecordsIsNotToldThatTheyAreDamaged) {
   const TestStore store;
   store.Good({"init"});

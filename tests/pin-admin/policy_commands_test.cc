@@ -284,6 +284,21 @@ TEST_F(PolicyCommandsTest, ApplyRefusesWhatItCannotReadAsAWhole) {
   }
 }
 
+TEST_F(PolicyCommandsTest, ApplyOfAnEmptyFileSaysSo) {
+  const std::string before = store_.Content();
+  for (const char* text : {"", "\n\n", "# nothing\n", "@whole\n"}) {
+    SCOPED_TRACE(text);
+    const std::string file = store_.Write("policy.txt", text);
+    for (const char* how : {"--yes", "--dry-run"}) {
+      const Ran ran = store_.Run({"policy", "apply", file, how});
+      EXPECT_EQ(ran.status, 2);
+      EXPECT_THAT(ran.err, HasSubstr("names no line: nothing was changed"));
+      EXPECT_EQ(ran.out, "");
+    }
+  }
+  EXPECT_EQ(store_.Content(), before);
+}
+
 TEST_F(PolicyCommandsTest, ApplyWithoutATerminalAsksForYes) {
   const std::string file = store_.Write("policy.txt", "* encrypt\n");
   const Ran ran = store_.Run({"policy", "apply", file});

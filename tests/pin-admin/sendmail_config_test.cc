@@ -24,6 +24,7 @@ constexpr char kGood[] =
     "SLocal_tls_server\nR$*\t$: $(postern S<> $)\n"
     "SLocal_tls_rcpt\nR$*\t$: $(postern R<> $)\n"
     "STlsVerdict\nRPASS\t\t$@ OK\nR$*\t\t$#error $@ 4.7.5 $: \"403 no\"\n"
+    "Xpostern, S=local:/run/milter, F=T, T=C:5m;S:30s;R:30s;E:60s\n"
     "Mesmtp, P=[IPC], F=mDFMuXa,\n\tA=TCP $h\n";
 
 std::vector<std::string> Codes(std::string text) {
@@ -45,6 +46,12 @@ std::string With(const std::string& old, const std::string& fresh) {
 TEST(SendmailConfigTest, WhatPinAdminPrintsIsGood) {
   EXPECT_THAT(Codes(kGood), IsEmpty());
   EXPECT_EQ(ParseSendmailConfig(kGood).mailers.count("esmtp"), 1U);
+}
+
+TEST(SendmailConfigTest, OtherFiltersAreNotOurs) {
+  EXPECT_THAT(Codes(With("Xpostern, S=local:/run/milter, F=T,", "Xother,")),
+              IsEmpty());
+  EXPECT_THAT(Codes(With("F=T, T=", "\n\tF = T, T=")), IsEmpty());
 }
 
 TEST(SendmailConfigTest, AnEmptyFileIsNotGood) {
@@ -70,6 +77,9 @@ TEST(SendmailConfigTest, EachWayAroundTheMapIsToldByItsCode) {
       {"CacheSize=1", "CacheSize=2", "sendmail-connection-cache"},
       {"sha256", "sha512", "sendmail-fingerprint"},
       {"O DontExpandCnames=true\n", "", "sendmail-cnames"},
+      {", F=T,", ",", "sendmail-milter-optional"},
+      {", F=T,", ", F=,", "sendmail-milter-optional"},
+      {", F=T,", ", F=R,", "sendmail-milter-optional"},
       {"toClear=false", "toClear=true", "sendmail-clear-fallback"},
       {"O TLSFallbacktoClear=false\n", "", "sendmail-clear-fallback"},
       {"O SetCertAltnames=true\n", "", "sendmail-names"},

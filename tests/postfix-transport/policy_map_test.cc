@@ -7,8 +7,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <future>
+#include <thread>
+
+#include "core/service/socket_map_client.h"
 #include "tests/testlib/fake_resolver.h"
 #include "tests/testlib/memory_policy_store.h"
+#include "tests/testlib/served_map.h"
 
 namespace postern {
 namespace {
@@ -47,14 +53,16 @@ class PublishedSource final : public PolicySource {
     says.source = name;
   }
   std::string_view name() const override { return name_; }
-  Result<std::unique_ptr<const BoundSource>> ForDestination(const Destination&,
-                                                            Deadline) override {
+  Result<std::unique_ptr<const BoundSource>> ForDestination(
+      const Destination& destination, Deadline) override {
     ++asked;
+    if (before) before(destination);
     return std::unique_ptr<const BoundSource>(std::make_unique<Bound>(says));
   }
 
   Contribution says;
-  int asked = 0;
+  std::atomic<int> asked{0};
+  std::function<void(const Destination&)> before;
 
  private:
   std::string_view name_;
@@ -164,6 +172,49 @@ TEST_F(PolicyMapTest, AutoIsItsFloorWhereNothingIsPublished) {
   sts_.says.state = Contribution::State::kHostFailed;
   sts_.says.reason = Reason::kDnsLookupFailed;
   EXPECT_THAT(Ask("plain.example"), StartsWith("TEMP "));
+}
+
+TEST_F(PolicyMapTest, OneSilentDestinationLeavesTheOthersAnswered) {
+  store_.Set("* auto floor=encrypt");
+  resolver_.SetMx("tarpit.example", MxHosts({{10, "mx.plain.example"}}));
+  std::promise<void> release;
+  const std::shared_future<void> released(release.get_future());
+  std::atomic<int> hanging{0};
+  sts_.before = [&](const Destination& destination) {
+    if (ToString(destination.recipient) != "tarpit.example") return;
+    ++hanging;
+    released.wait();
+  };
+  const ServedMap served(
+      [this](const SocketMapQuery& query) { return map_.Known(query); },
+      [this](const SocketMapQuery& query, int) {
+        return map_.Find(query, Deadline::After(seconds(20)));
+      },
+      "", PolicyMap::OwnerOf);
+  SocketMapClient client(served.path(), 32);
+  const auto ask = [&client](const std::string& key) {
+    const auto answer =
+        client.Ask({"policy", key}, Deadline::After(seconds(5)));
+    return answer ? answer->reply.text : answer.error().ToString();
+  };
+  // One destination in more spellings than there are hands.
+  const std::size_t hands = served.load().workers;
+  std::vector<std::future<std::string>> stuck;
+  for (std::size_t i = 0; i < hands + 4; ++i) {
+    std::string key = "tarpit.example";
+    for (std::size_t bit = 0; bit < 6; ++bit) {
+      if ((i >> bit & 1) != 0) key[bit] = static_cast<char>(key[bit] - 0x20);
+    }
+    stuck.push_back(std::async(std::launch::async, ask, key));
+  }
+  const auto asked = [&served] {
+    return served.load().busy + served.load().queued;
+  };
+  while (hanging == 0 || asked() < stuck.size()) std::this_thread::yield();
+  EXPECT_THAT(ask("plain.example"), StartsWith("encrypt "));
+  EXPECT_LE(hanging, static_cast<int>(hands / 4));
+  release.set_value();
+  for (auto& answer : stuck) EXPECT_THAT(answer.get(), StartsWith("encrypt "));
 }
 
 TEST_F(PolicyMapTest, AClockThatIsSetBackMakesNothingLastLonger) {

@@ -132,6 +132,77 @@ TEST_F(MilterDoorTest, AWrongKeyWaits) {
   EXPECT_THAT(reply.rest, StartsWith("4.7.5 pin-mismatch: "));
 }
 
+TEST_F(MilterDoorTest, ARefusalServesTheNextRecipientsAndNoLonger) {
+  ScriptedSmtpServer server(PresentingServer(other_));
+  Pinned(good_);
+  Route("bank.test fingerprint", {&server});
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_THAT(Ask("bank.test").rest, StartsWith("4.7.5 pin-mismatch: "));
+  }
+  EXPECT_EQ(server.Records().size(), 1u);
+  // Each is recorded, and the chain as seen once.
+  ASSERT_EQ(sink_.records.size(), 20u);
+  EXPECT_EQ(sink_.records.front().outcome, "looked");
+  EXPECT_TRUE(sink_.records.front().evidence.has_certificate());
+  const SessionRecord& last = sink_.records.back();
+  EXPECT_EQ(last.outcome, "refused");
+  EXPECT_EQ(last.queue_id, "Q1");
+  EXPECT_EQ(last.verdict.reason, Reason::kPinMismatch);
+  EXPECT_EQ(last.evidence.protocol, "TLSv1.3");
+  EXPECT_FALSE(last.evidence.has_certificate());
+  clock_.later = MilterDoor::kAgain;
+  EXPECT_THAT(Ask("bank.test").rest, StartsWith("4.7.5 pin-mismatch: "));
+  EXPECT_EQ(server.Records(2).size(), 2u);
+  // What was seen is judged by the pins of now.
+  Pinned(other_);
+  EXPECT_EQ(Ask("bank.test"), (Reply{"pass", ""}));
+}
+
+TEST_F(MilterDoorTest, AServerWithoutTlsServesTheNextRecipientsToo) {
+  ScriptedSmtpServer server(Ordinary());
+  Pinned(good_);
+  Route("bank.test fingerprint", {&server});
+  const auto no_tls = StartsWith("4.7.4 starttls-not-supported: ");
+  for (int i = 0; i < 20; ++i) EXPECT_THAT(Ask("bank.test").rest, no_tls);
+  EXPECT_EQ(server.Records().size(), 1u);
+  // Another policy, another look.
+  Route("bank.test fingerprint owner=treasury", {&server});
+  EXPECT_THAT(Ask("bank.test").rest, no_tls);
+  EXPECT_EQ(server.Records(2).size(), 2u);
+}
+
+TEST_F(MilterDoorTest, TooManyLooksDoNotHideTheReason) {
+  ScriptedSmtpServer wrong(PresentingServer(other_));
+  ScriptedSmtpServer bare(Ordinary(), "127.0.0.2");
+  Pinned(good_);
+  Prober prober({gate_, index_, AddressFilter({}, true), clock_},
+                {.per_minute = 1});
+  MilterDoor door{{gate_, index_, prober, plans_, sink_, clock_, policy_}};
+  const auto ask = [&door] {
+    return door
+        .Answer(
+            {"recipient", {{"domain", "bank.test"}}},
+            MilterDoor::Patience{Deadline::After(std::chrono::seconds(20)), {}})
+        ->rest;
+  };
+  Route("bank.test fingerprint", {&wrong});
+  for (const int second : {0, 11, 22, 59}) {
+    clock_.later = std::chrono::seconds(second);
+    EXPECT_THAT(ask(), StartsWith("4.7.5 pin-mismatch: "));
+  }
+  Route("bank.test fingerprint", {&bare});
+  for (const int second : {100, 111, 159}) {
+    clock_.later = std::chrono::seconds(second);
+    EXPECT_THAT(ask(), StartsWith("4.7.4 starttls-not-supported: "));
+  }
+  EXPECT_EQ(wrong.Records().size() + bare.Records().size(), 2u);
+  // Nothing is given up for good over what is not of now.
+  Route("bank.test fingerprint on-fail=bounce", {&wrong});
+  clock_.later = std::chrono::seconds(200);
+  EXPECT_THAT(ask(), StartsWith("5.7.5 pin-mismatch: "));
+  EXPECT_THAT(ask(), StartsWith("4.7.5 pin-mismatch: "));
+}
+
 TEST_F(MilterDoorTest, OneHostThatPassesIsEnough) {
   ScriptedSmtpServer bad(PresentingServer(other_));
   ScriptedSmtpServer good(PresentingServer(good_), "127.0.0.2");

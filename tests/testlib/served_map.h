@@ -61,16 +61,25 @@ class ServedMap {
   using Find =
       std::function<SocketMapReply(const SocketMapQuery&, int stop_fd)>;
 
+  // Whose a lookup is; none: nobody's.
+  using Owner = std::function<std::string(const SocketMapQuery&)>;
+
   // `path`: where, if not in a directory of its own.
-  explicit ServedMap(Known known, Find find = {}, const std::string& path = "")
+  explicit ServedMap(Known known, Find find = {}, const std::string& path = "",
+                     Owner owner = {})
       : path_(path.empty() ? directory_ / "map" : path) {
     handler_->known = std::move(known);
     handler_->find = std::move(find);
+    handler_->owner = std::move(owner);
     Start();
   }
 
   const std::string& path() const { return path_; }
   std::uint64_t accepted() const { return server_->status().accepted; }
+  CallPool::Load load() const { return server_->status().load; }
+  int log_lines() const { return log_lines_; }
+  // Nobody may ask from now on.
+  void TurnAway() { server_->SetUsers({}); }
 
   void Start() {
     auto listener = ListenUnix({path_, 0600, {}});
@@ -80,8 +89,8 @@ class ServedMap {
     door.listeners.push_back(
         {*std::move(listener), path_, std::vector<uid_t>{getuid()}});
     door.handler = handler_;
-    server_ = std::make_unique<SocketMapServer>(std::move(door),
-                                                [](std::string_view) {});
+    server_ = std::make_unique<SocketMapServer>(
+        std::move(door), [this](std::string_view) { ++log_lines_; });
     ASSERT_TRUE(server_->Start());
   }
   // Whoever waits is hung up on, as by the end of a process.
@@ -96,13 +105,18 @@ class ServedMap {
                         int stop_fd) override {
       return find(query, stop_fd);
     }
+    std::string OwnerOf(const SocketMapQuery& query) override {
+      return owner ? owner(query) : std::string();
+    }
     ServedMap::Known known;
     ServedMap::Find find;
+    ServedMap::Owner owner;
   };
 
   const TemporaryDirectory directory_;
   const std::string path_;
   const std::shared_ptr<Handler> handler_ = std::make_shared<Handler>();
+  std::atomic<int> log_lines_{0};
   std::unique_ptr<SocketMapServer> server_;
 };
 

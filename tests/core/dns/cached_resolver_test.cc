@@ -92,6 +92,52 @@ TEST_F(CachedResolverTest, KeepsTheKindsOfQuestionApart) {
   EXPECT_EQ(asked(), 8u);
 }
 
+// A zone whose every name has as many octets as DNS can carry.
+TEST_F(CachedResolverTest, LargeAnswersDoNotPileUp) {
+  constexpr std::size_t kLarge = CachedResolver::kMostOctetsOfOne / 2;
+  const auto name = [](std::size_t i) {
+    return "h" + std::to_string(i) + ".example";
+  };
+  const auto ask = [&](std::size_t i) {
+    return resolver_.Txt(TestDomain(name(i)), soon_);
+  };
+  constexpr std::size_t kFit = CachedResolver::kMostOctets / kLarge;
+  for (std::size_t i = 0; i <= kFit; ++i) {
+    behind_.SetTxt(name(i), Found<std::string>({std::string(kLarge, 'x')}));
+  }
+  for (std::size_t i = 0; i + 2 < kFit; ++i) ask(i);
+  std::size_t before = asked();
+  ask(0);
+  EXPECT_EQ(asked(), before);  // there was room for these
+  for (std::size_t i = 0; i <= kFit; ++i) ask(i);
+  before = asked();
+  ask(0);
+  EXPECT_EQ(asked(), before + 1);
+  // Asked anew each time, an answer takes its own place.
+  for (std::size_t i = 0; i < 2 * kFit; ++i) {
+    resolver_.TxtAfresh(TestDomain(name(0)), soon_);
+  }
+  before = asked();
+  ask(0);
+  EXPECT_EQ(asked(), before);
+}
+
+TEST_F(CachedResolverTest, OneHugeAnswerPushesOutNoOther) {
+  behind_.SetTxt("small.example", Found<std::string>({"v=STSv1; id=1"}));
+  behind_.SetTxt(
+      "huge.example",
+      Found<std::string>(std::vector<std::string>(
+          8, std::string(CachedResolver::kMostOctetsOfOne / 8, 'x'))));
+  resolver_.Txt(TestDomain("small.example"), soon_);
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_EQ(resolver_.Txt(TestDomain("huge.example"), soon_).records.size(),
+              8u);
+  }
+  EXPECT_EQ(asked(), 201u);
+  resolver_.Txt(TestDomain("small.example"), soon_);
+  EXPECT_EQ(asked(), 201u);
+}
+
 TEST_F(CachedResolverTest, IsBoundedAndSharedByThreads) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <filesystem>
 #include <future>
 #include <mutex>
@@ -61,8 +62,11 @@ class ServiceTest : public testing::Test {
   void Open(Door door) {
     std::vector<Door> doors;
     doors.push_back(std::move(door));
-    service_ =
-        std::make_unique<Service>(std::move(doors), [](std::string_view) {});
+    service_ = std::make_unique<Service>(
+        std::move(doors), [this](std::string_view line) {
+          const std::lock_guard lock(log_mutex_);
+          log_.emplace_back(line);
+        });
     ASSERT_TRUE(service_->Start());
   }
 
@@ -95,6 +99,8 @@ class ServiceTest : public testing::Test {
   }
 
   std::string directory_, path_;
+  std::mutex log_mutex_;
+  std::vector<std::string> log_;  // guarded by log_mutex_
   std::unique_ptr<Service> service_;
 };
 
@@ -152,6 +158,18 @@ TEST_F(ServiceTest, AStrangerIsToldAndNotGreeted) {
 
   service_->SetUsers("test", {getuid()});
   EXPECT_EQ(Ask({"ping", {}}).word, "ok");
+}
+
+TEST_F(ServiceTest, AStrangerCanNotFillTheLog) {
+  Door door = MakeDoor(Echo());
+  door.uids.clear();
+  Open(std::move(door));
+  for (int i = 0; i < 40; ++i) SayRaw("");
+  EXPECT_EQ(service_->Doors().front().refused, 40u);
+  const std::lock_guard lock(log_mutex_);
+  EXPECT_EQ(log_.size(), 5u);
+  EXPECT_EQ(log_.front(), "test: refused: client-not-allowed: uid " +
+                              std::to_string(getuid()));
 }
 
 TEST_F(ServiceTest, NobodyMayUseADoorWithoutUsers) {
@@ -212,6 +230,44 @@ TEST_F(ServiceTest, AFullDoorSaysBusyAtOnce) {
   const auto reply = first->Receive(Soon());
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->rest, "first");
+}
+
+TEST_F(ServiceTest, OneOwnerLeavesWorkersToTheOthers) {
+  std::promise<void> release;
+  const std::shared_future<void> released(release.get_future());
+  std::atomic<int> hanging{0};
+  Door door = MakeDoor([&](Call& call) {
+    if (call.owner != "tarpit.example") return Reply{"ok", call.owner};
+    ++hanging;
+    released.wait();
+    return Reply{"ok", "late"};
+  });
+  door.workers = 4;
+  door.queue = 16;
+  door.owner = DestinationOf;
+  Open(std::move(door));
+  std::vector<ServiceClient> stuck;
+  // As it may be written, it is one destination.
+  for (const char* name :
+       {"tarpit.example", "Tarpit.Example", "TARPIT.EXAMPLE."}) {
+    auto client = ServiceClient::Connect(path_, Soon());
+    ASSERT_TRUE(client);
+    ASSERT_TRUE(client->Send({"plan", {{"domain", name}}}, -1, Soon()));
+    stuck.push_back(*std::move(client));
+  }
+  while (hanging == 0) std::this_thread::yield();
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(Ask({"plan", {{"domain", "partner.example"}}}),
+              (Reply{"ok", "partner.example"}));
+    EXPECT_EQ(Ask({"ping", {}}), (Reply{"ok", ""}));
+  }
+  EXPECT_EQ(hanging, 1);
+  release.set_value();
+  for (ServiceClient& client : stuck) {
+    const auto reply = client.Receive(Soon());
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(*reply, (Reply{"ok", "late"}));
+  }
 }
 
 TEST_F(ServiceTest, ADescriptorArrivesWithTheRequest) {

@@ -28,6 +28,20 @@ PathResult Validate(const std::vector<TestCertificate>& chain,
   return ValidatePath(request);
 }
 
+// With what is known of the chain's signatures, as verifiers ask.
+PathResult ValidateKnown(const CertificateChain& chain,
+                         const TestCertificate& trusted, TimePoint at) {
+  const auto store =
+      TrustStore::FromAnchors({Certificate::Parse(trusted.der).value()})
+          .value();
+  PathRequest request;
+  request.chain = *chain.Certificates();
+  request.trust = store.get();
+  request.at = at;
+  request.known = chain.signature_facts();
+  return ValidatePath(request);
+}
+
 TEST(HostileChainTest, ManyIssuersOfOneNameCostABoundedNumberOfSignatures) {
   const TestAuthority root = TestAuthority::Make("Root");
   const TestCertificate real = MakeSigned(root.certificate, ForAuthority("X"));
@@ -46,6 +60,48 @@ TEST(HostileChainTest, ManyIssuersOfOneNameCostABoundedNumberOfSignatures) {
   // The right one is told by its key identifier, wherever it stands.
   chain.push_back(real);
   EXPECT_TRUE(Validate(chain, root.certificate).accepted());
+}
+
+// A server that is asked about again and again must not be paid for each time.
+TEST(HostileChainTest, TheSignaturesOfAChainAreComputedOnce) {
+  const TestAuthority root = TestAuthority::Make("Root");
+  std::vector<DerCertificate> ders{
+      MakeSigned(MakeSigned(root.certificate, ForAuthority("X")),
+                 ForHost("a.example"))
+          .der};
+  for (int i = 0; i < kMaxSignatureChecks + 10; ++i) {
+    ders.push_back(MakeSigned(root.certificate, ForAuthority("X")).der);
+  }
+  const CertificateChain chain(ders);
+  const PathResult first = ValidateKnown(chain, root.certificate, kNow);
+  EXPECT_EQ(first.computed, kMaxSignatureChecks);
+  const CertificateChain copy = chain;
+  const PathResult again = ValidateKnown(copy, root.certificate, kNow);
+  EXPECT_EQ(again.computed, 0);
+  // The answer is the one that computing gives.
+  EXPECT_EQ(again.signatures, first.signatures);
+  ASSERT_FALSE(again.accepted());
+  EXPECT_EQ(again.fault->reason, Reason::kCertificatePathTooCostly);
+  EXPECT_EQ(again.fault->detail, first.fault->detail);
+  // The same octets by another connection are a chain of their own.
+  EXPECT_EQ(
+      ValidateKnown(CertificateChain(ders), root.certificate, kNow).computed,
+      kMaxSignatureChecks);
+}
+
+TEST(HostileChainTest, WhatIsKnownOfSignaturesTrustsNobody) {
+  const TestAuthority root = TestAuthority::Make("Root");
+  const TestAuthority namesake = TestAuthority::Make("Root");
+  const CertificateChain chain({root.Issue(ForHost("a.example")).der});
+  const auto accepted = [&](const TestCertificate& trusted, TimePoint at) {
+    return ValidateKnown(chain, trusted, at).accepted();
+  };
+  EXPECT_TRUE(accepted(root.certificate, kNow));
+  EXPECT_FALSE(accepted(namesake.certificate, kNow));
+  EXPECT_FALSE(accepted(namesake.certificate, kNow));
+  const auto years = std::chrono::hours(24 * 365 * 50);
+  EXPECT_FALSE(accepted(root.certificate, kNow + years));
+  EXPECT_TRUE(accepted(root.certificate, kNow));
 }
 
 TEST(HostileChainTest, AWebOfCrossSignaturesIsNotWalkedForEver) {

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/x509/path_validator.h"
 #include "tests/testlib/certificates.h"
 
 namespace postern {
@@ -38,6 +39,20 @@ TEST_F(WebpkiVerifierTest, AcceptsATrustedChainWithTheRightName) {
   EXPECT_EQ(verifier.name(), "webpki");
   EXPECT_FALSE(verifier.Check(good, kNow + std::chrono::hours(24 * 365 * 50))
                    .satisfied());
+}
+
+TEST_F(WebpkiVerifierTest, EvidenceThatIsJudgedAgainCostsNoSignatures) {
+  const WebpkiRequirement requirement = Require("mx.example.org");
+  const TlsEvidence evidence({root_.Issue(ForHost("mx.example.org")).der});
+  EXPECT_TRUE(WebpkiVerifier(requirement).Check(evidence, kNow).satisfied());
+  PathRequest request;
+  request.chain = *evidence.certificates().Certificates();
+  request.trust = requirement.trust.get();
+  request.at = kNow;
+  request.known = evidence.certificates().signature_facts();
+  const PathResult again = ValidatePath(request);
+  EXPECT_EQ(again.signatures, 1);
+  EXPECT_EQ(again.computed, 0);
 }
 
 TEST_F(WebpkiVerifierTest, RefusesWhatIsAbsentOrDoesNotParse) {
