@@ -26,17 +26,24 @@ POSTERN_MAIL_GATE = ${dlfunc{POSTERN_LIBRARY}{gate}POSTERN_GATE}
 // Only the whole answer counts. ${eval of what is no number is an expansion
 // that fails, which is how these two options say no; a forced failure would be
 // a yes.
+// Exim 4.96 keeps the number of a descriptor that could not be connected, by
+// the name of the socket, and the next question by that name writes to whatever
+// has the number then: the connection to the next host, for one. So each kind
+// of question has another spelling of the name, and those asked while a server
+// is connected are not those asked when it has gone.
 constexpr std::string_view kBySocket =
-    R"(POSTERN_DATA = ${sg{${sg{$address_data}{%}{%25}}}{ }{%20}}
+    R"(# The name of the socket is spelled otherwise for each question (/./ is /): after one
+# that could not be asked, Exim would take the next by the same name for connected.
+POSTERN_DATA = ${sg{${sg{$address_data}{%}{%25}}}{ }{%20}}
 POSTERN_PLACE = queue-id=$message_exim_id domain=$domain host=$host address=$host_address port=$host_port
 POSTERN_TLS = tls-version=$tls_out_ver cipher=$tls_out_cipher_std server-name=$tls_out_sni chain=POSTERN_LEAF
 POSTERN_YES = postern 1 ready|pass|
 POSTERN_PLAN = ${if match{${readsocket{@SOCKET@}{plan queue-id=$message_exim_id domain=$domain nexthop=POSTERN_NEXT_HOP\n}{40s}{|}}}{\N^postern 1 ready\|plan (plan=.*)\|$\N}{$1}{${eval:refused}}}
-POSTERN_TELL = ${readsocket{@SOCKET@}{certificate queue-id=$message_exim_id domain=$domain host=$host depth=$event_data certificate=POSTERN_LEAF\n}{5s}{|}{}}
-POSTERN_REPORT = ${readsocket{@SOCKET@}{event name=${sg{$event_name}{:}{-}} errno=$event_defer_errno data=${sg{${sg{${tr{$event_data}{\n\r\t}{   }}}{%}{%25}}}{ }{%20}} POSTERN_PLACE address-data=POSTERN_DATA\n}{5s}{|}{}}
+POSTERN_TELL = ${readsocket{/.@SOCKET@}{certificate queue-id=$message_exim_id domain=$domain host=$host depth=$event_data certificate=POSTERN_LEAF\n}{5s}{|}{}}
+POSTERN_REPORT = ${readsocket{${if match{$event_name}{\N^tls:\N}{/./.}{/././.}}@SOCKET@}{event name=${sg{$event_name}{:}{-}} errno=$event_defer_errno data=${sg{${sg{${tr{$event_data}{\n\r\t}{   }}}{%}{%25}}}{ }{%20}} POSTERN_PLACE address-data=POSTERN_DATA\n}{5s}{|}{}}
 POSTERN_EVENT = ${if or{{eq{$event_name}{tls:cert}}{match{$event_name}{\N^(msg|tls:fail):\N}}}{${if eq{${if eq{$event_name}{tls:cert}{POSTERN_TELL}{POSTERN_REPORT}}}{}{}{}}}}
-POSTERN_HOST_GATE = ${if eq{${readsocket{@SOCKET@}{judge stage=host POSTERN_PLACE address-data=POSTERN_DATA POSTERN_TLS\n}{20s}{|}{}}}{POSTERN_YES}{}{*}}
-POSTERN_MAIL_GATE = ${if eq{${readsocket{@SOCKET@}{judge stage=mail POSTERN_PLACE address-data=POSTERN_DATA POSTERN_TLS\n}{20s}{|}{}}}{POSTERN_YES}{}{${eval:refused}}}
+POSTERN_HOST_GATE = ${if eq{${readsocket{/./././.@SOCKET@}{judge stage=host POSTERN_PLACE address-data=POSTERN_DATA POSTERN_TLS\n}{20s}{|}{}}}{POSTERN_YES}{}{*}}
+POSTERN_MAIL_GATE = ${if eq{${readsocket{/././././.@SOCKET@}{judge stage=mail POSTERN_PLACE address-data=POSTERN_DATA POSTERN_TLS\n}{20s}{|}{}}}{POSTERN_YES}{}{${eval:refused}}}
 )";
 
 constexpr std::string_view kRouters =

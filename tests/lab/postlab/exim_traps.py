@@ -4,6 +4,8 @@ By the library and by ${readsocket}, where there is something of the kind. Both 
 socket, so each trap has an Exim in mounts of its own, which finds another one there.
 """
 
+import json
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +18,9 @@ from .adapters.exim import SOCKET
 from .doors import FakeDoor, lead
 from .exim import Exim
 from .traps import IMPOSTOR, MAY, OTHER, SENDER, STRANGE, TOLD, WAIT
+
+LATE = "row29-late.test"
+NOBODY = "198.18.255.1"  # an address of the lab's; nothing listens there
 
 # What asks, by the name of the library's function.
 QUESTIONS = {"plan": "POSTERN_PLAN", "event": "POSTERN_TELL", "gate_list": "POSTERN_HOST_GATE",
@@ -80,6 +85,7 @@ def no_retry_rule(scene):
 @dataclass
 class Trap(traps.Trap):
     by_library: bool = False        # there is nothing of the kind without it
+    by_socket: bool = False         # ... with it
     slow: bool = False
 
     stage = Scene
@@ -266,6 +272,34 @@ def gone(**when):
     return play
 
 
+def back_again(scene):
+    """Gone for one question, that a host can't be reached; back before the next host's.
+    By its socket's name Exim then takes the connection to that host for the one to us."""
+    scene.change("routers", "${extract{hosts}{$address_data}} bydns",
+                 f"<+{NOBODY}:25+${{substr_2:${{extract{{hosts}}{{$address_data}}}}}} bydns")
+    until(scene, questions=1)
+    receivers = scene.lab.world.receivers
+    name = receivers.by_host[f"mx.{LATE}"].name
+
+    def return_before_the_greeting():
+        logs.until(lambda: receivers.seen(name).connections, 30, f"{LATE} has a connection")
+        scene.point_at(scene.lab.service.doors["exim"])
+        (receivers.release / "back-again").touch()
+
+    back = threading.Thread(target=return_before_the_greeting)
+    back.start()
+    sent = scene.send(LATE)
+    back.join()
+    # Our question came where the handshake should.
+    told = [f"{TOLD}: {event['text']}" for event in map(json.loads, receivers.events.lines())
+            if event["receiver"] == name and event.get("how") == "SSLError"]
+    return told + scene.arrived(sent)
+
+
+def one_name(scene):
+    scene.parts["macros"] = re.sub(r"readsocket\{.*?(?=/run)", "readsocket{", scene.parts["macros"])
+
+
 def gone_after_the_host(scene):
     """The library's one question was for both gates; ${readsocket} asks at each."""
     if not scene.by_library:
@@ -339,6 +373,8 @@ ALL = [
     Trap("29-s6", "a 'pass' cut before the line's end", lies(reply=b"pass")),
     Trap("29-s7", "posternd killed after the plan", gone(questions=1)),
     Trap("29-s8", "posternd killed after the host's gate", gone_after_the_host),
+    Trap("29-s9", "posternd gone for one question: a descriptor's number used again", back_again,
+         one_name, by_socket=True),
     Trap("29-x1", "a callout", callout, no_gates),
     Trap("29-x2", "a host that is none of the plan's", wrong_host, no_gates),
     Trap("29-x3", "Postern's transport without its router", no_plan, no_gates),
@@ -347,4 +383,5 @@ ALL = [
 
 def of(adapter: str) -> list:
     """Those that there are for that Exim."""
-    return [trap for trap in ALL if adapter != "exim-light" or not trap.by_library]
+    other = "by_library" if adapter == "exim-light" else "by_socket"
+    return [trap for trap in ALL if not getattr(trap, other)]
