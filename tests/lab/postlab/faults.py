@@ -22,9 +22,9 @@ from .scenarios import Expect, row_of
 
 DOMAIN = "row20.test"
 PATIENCE = 90
-BUDGET = "--budget-ms 10000"
+BUDGET = "--budget-ms 20000"
 FEW_THREADS = {"worker-threads": "8", "exim-questions": "8"}
-IMPATIENT = {"pipe": BUDGET, "lmtp": "lmtp_lhlo_timeout=5s lmtp_data_done_timeout=15s"}
+IMPATIENT = {"pipe": BUDGET, "lmtp": "lmtp_lhlo_timeout=10s lmtp_data_done_timeout=20s"}
 
 
 @dataclass

@@ -47,22 +47,31 @@ class FakeFetcher final : public PolicyFetcher {
     const std::lock_guard lock(mutex_);
     body_ = Error{reason, "broken"};
   }
-  void Hold(std::latch* until) { until_ = until; }
+  // A fetch may only come to it after the test is over: hence shared.
+  void Hold(std::shared_ptr<std::latch> until) {
+    const std::lock_guard lock(mutex_);
+    until_ = std::move(until);
+  }
   int gets() const { return gets_; }
 
   Result<std::string> Fetch(const Domain& /*domain*/, Deadline /*deadline*/,
                             const std::atomic<bool>& /*stop*/) override {
     ++gets_;
-    if (std::latch* const until = until_) until->wait();
+    if (const auto until = Until()) until->wait();
     const std::lock_guard lock(mutex_);
     return body_;
   }
 
  private:
+  std::shared_ptr<std::latch> Until() {
+    const std::lock_guard lock(mutex_);
+    return until_;
+  }
+
   std::mutex mutex_;
   Result<std::string> body_ = Error{Reason::kStsPolicyFetchError, "nothing"};
   std::atomic<int> gets_{0};
-  std::atomic<std::latch*> until_{nullptr};
+  std::shared_ptr<std::latch> until_;
 };
 
 // A cache whose disk can fail.

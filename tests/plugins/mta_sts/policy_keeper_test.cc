@@ -260,14 +260,14 @@ TEST_F(PolicyKeeperTest, AFailureDoesNotBringBackWhatWasForgotten) {
   fetcher_.Serve(Policy("enforce"));
   (void)Find();
   fetcher_.Fail(Reason::kStsPolicyFetchError);
-  std::latch open(1);
-  fetcher_.Hold(&open);
+  const auto open = std::make_shared<std::latch>(1);
+  fetcher_.Hold(open);
   std::thread refresh([this] {
     EXPECT_FALSE(keeper_->Refresh(domain_, Deadline::After(seconds(20))));
   });
   AwaitGets(2);
   EXPECT_TRUE(*keeper_->Forget(domain_));
-  open.count_down();
+  open->count_down();
   refresh.join();
   EXPECT_EQ(Entry().text, "");
   resolver_.SetTxt("_mta-sts.d.test", NoDomain<std::string>());

@@ -117,8 +117,8 @@ TEST_F(PolicyKeeperTest, ADoubtFetchesAgainAtMostEveryFiveMinutes) {
 TEST_F(PolicyKeeperTest, ManyWhoAskMakeOneRequest) {
   Txt("1");
   fetcher_.Serve(Policy("enforce"));
-  std::latch open(1);
-  fetcher_.Hold(&open);
+  const auto open = std::make_shared<std::latch>(1);
+  fetcher_.Hold(open);
   std::vector<std::thread> askers;
   std::atomic<int> enforced{0};
   for (int i = 0; i < 8; ++i) {
@@ -128,7 +128,7 @@ TEST_F(PolicyKeeperTest, ManyWhoAskMakeOneRequest) {
   }
   AwaitGets(1);
   std::this_thread::sleep_for(milliseconds(20));
-  open.count_down();
+  open->count_down();
   for (std::thread& asker : askers) asker.join();
   EXPECT_EQ(enforced, 8);
   EXPECT_EQ(fetcher_.gets(), 1);
@@ -140,8 +140,8 @@ TEST_F(PolicyKeeperTest, ASlowHostDoesNotHoldMailForLong) {
   MakeKeeper(impatient);
   Txt("1");
   fetcher_.Serve(Policy("enforce"));
-  std::latch open(1);
-  fetcher_.Hold(&open);
+  const auto open = std::make_shared<std::latch>(1);
+  fetcher_.Hold(open);
   const StsAnswer late = Find();
   EXPECT_EQ(late.state, State::kNotHad);
   EXPECT_EQ(late.reason, Reason::kStsPolicyFetchError);
@@ -149,15 +149,15 @@ TEST_F(PolicyKeeperTest, ASlowHostDoesNotHoldMailForLong) {
       keeper_->AskAfresh(domain_, Deadline::After(milliseconds(50)));
   ASSERT_FALSE(afresh);
   EXPECT_EQ(afresh.error().reason(), Reason::kStsPolicyFetchError);
-  open.count_down();
+  open->count_down();
   Await([this] { return !Entry().text.empty(); });
   EXPECT_EQ(Mode(), StsMode::kEnforce);
-  std::latch again(1);
-  fetcher_.Hold(&again);
+  const auto again = std::make_shared<std::latch>(1);
+  fetcher_.Hold(again);
   Txt("2");
   fetcher_.Serve(Policy("none"));
   EXPECT_EQ(Mode(), StsMode::kEnforce);
-  again.count_down();
+  again->count_down();
   Await([this] { return Entry().id == "2"; });
   EXPECT_EQ(Mode(), StsMode::kNone);
 }
@@ -167,8 +167,8 @@ TEST_F(PolicyKeeperTest, NoMoreThanSoManyFetchesAtATime) {
   two.fetches = 2;
   two.wait_for_first = milliseconds(10);
   MakeKeeper(two);
-  std::latch open(1);
-  fetcher_.Hold(&open);
+  const auto open = std::make_shared<std::latch>(1);
+  fetcher_.Hold(open);
   fetcher_.Serve(Policy("enforce"));
   for (const char* const name : {"a.test", "b.test", "c.test", "e.test"}) {
     resolver_.SetTxt("_mta-sts." + std::string(name),
@@ -176,7 +176,7 @@ TEST_F(PolicyKeeperTest, NoMoreThanSoManyFetchesAtATime) {
     (void)keeper_->Find(TestDomain(name), Deadline::After(seconds(20)));
   }
   EXPECT_EQ(fetcher_.gets(), 2);
-  open.count_down();
+  open->count_down();
   AwaitGets(4);
 }
 
@@ -186,8 +186,8 @@ TEST_F(PolicyKeeperTest, AFetchThatNeverBeganIsNoAnswer) {
   one.fetches = 1;
   one.wait_for_first = milliseconds(50);
   MakeKeeper(one);
-  std::latch open(1);
-  fetcher_.Hold(&open);
+  const auto open = std::make_shared<std::latch>(1);
+  fetcher_.Hold(open);
   fetcher_.Serve(Policy("enforce"));
   resolver_.SetTxt("_mta-sts.slow.test", Found<std::string>({"v=STSv1; id=1"}));
   (void)keeper_->Find(TestDomain("slow.test"), Deadline::After(seconds(20)));
@@ -196,7 +196,7 @@ TEST_F(PolicyKeeperTest, AFetchThatNeverBeganIsNoAnswer) {
   const StsAnswer answer = Find();
   EXPECT_EQ(answer.state, State::kUnknown);
   EXPECT_EQ(answer.reason, Reason::kServiceBusy);
-  open.count_down();
+  open->count_down();
   Await([this] { return !Entry().text.empty(); });
   EXPECT_EQ(Mode(), StsMode::kEnforce);
 }
