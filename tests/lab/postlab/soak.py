@@ -179,9 +179,14 @@ class Soak:
         return found
 
     def _arrived(self) -> Counter:
+        """Of each mark, the copies. What a receiver was stopped in the middle of, and has
+        deferred, it would leave for minutes."""
         receivers = self.lab.world.receivers
-        logs.until(lambda: not _holds(receivers.postfix, "deferred"), 600,
-                   "the receivers have delivered what they took")
+        for _ in range(ROUNDS):
+            if not _holds(receivers.postfix, "deferred"):
+                break
+            receivers.postfix.command("postqueue", "-f")
+            time.sleep(2)
         return receivers.copies()
 
     def unknown_ends(self) -> Counter:
@@ -198,8 +203,8 @@ class Soak:
         for sent in self.accepted:
             status = said.get(sent.queue_id, Counter())
             # A restart of the sender may cost the line that says so.
-            ends = {"delivered": status["sent"] > 0 or copies[sent.mark] > 0, "bounced": status["bounced"] > 0,
-                    "deferred": sent.queue_id in queued}
+            ends = {"delivered": status["sent"] > 0 or copies[sent.mark] > 0,
+                    "bounced": status["bounced"] > 0, "deferred": sent.queue_id in queued}
             is_one = sum(ends.values()) == 1
             fate = next((name for name, true in ends.items() if true), "lost")
             sums[fate if is_one else "lost"] += 1
