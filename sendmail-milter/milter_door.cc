@@ -203,7 +203,8 @@ Verdict MilterDoor::LookAt(const Plan& plan, const HostPlan& host,
       [&](std::chrono::seconds within) -> std::optional<Verdict> {
     const auto found =
         parts_.prober.Recall(plan, host, address, within, deadline);
-    if (!found) return std::nullopt;
+    // A "pass" is judged as Sendmail's own connection will be: below.
+    if (!found || found->verdict.pass()) return std::nullopt;
     // Without the chain: it was not seen another time.
     TlsEvidence then;
     then.protocol = found->evidence.protocol;
