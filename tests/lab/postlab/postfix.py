@@ -42,8 +42,7 @@ COMMON = {
     "smtputf8_enable": "yes",
     "smtputf8_autodetect_classes": "all",
     "in_flow_delay": "0",
-    # On a machine that stands still for ten seconds it would be killed, and master(8), which
-    # logs by it, would wait for it for ever.
+    # A master(8) that has no turn for ten seconds would cost it, and a line of the log.
     "postlogd_watchdog_timeout": "600s",
     "default_process_limit": "200",
     "smtpd_peername_lookup": "no",

@@ -107,6 +107,10 @@ def _furnish(root: Path) -> None:
     # A prefix on lo makes every address of it local: receivers bind what they like.
     _run("ip", "address", "add", f"{SENDER_IP}/{NETWORK.split('/')[1]}", "dev", "lo")
     _run("ip", "-6", "route", "add", "local", NETWORK6, "dev", "lo")
+    # Ten in a new namespace. A Postfix with a log file of its own can stand still for ever
+    # then: master(8) waits for room in the queue of postlogd(8), which waits for master to
+    # read its status.
+    Path("/proc/sys/net/unix/max_dgram_qlen").write_text("100000\n", encoding="ascii")
     socket.sethostname("mta.sender.test")
 
 
