@@ -12,9 +12,9 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import (accounts, adapters, clean_root, exim_source, exim_traps, faults, judge, kills, local_mail,
-               logins, logs, messages, milter_trap, pins, policy_hosts, report, reuse, second_opinion,
-               sendmail_traps, several, space, stops)
+from . import (accounts, adapters, clean_root, exim_source, exim_traps, faults, judge, kills,
+               local_mail, logins, logs, map_traps, messages, pins, policy_hosts, report, reuse,
+               second_opinion, sendmail_traps, several, space, stops)
 from .traps import run_all as play_traps
 from . import scenarios as scenario_file
 from .product import Admin, Service, Syslog, install, install_packages, settings
@@ -225,7 +225,7 @@ def show_list(adapter: str) -> int:
             print(f"{thing.id:8} {thing.title}")
         return 0
     if adapter == "postfix-map":
-        for fault in faults.of(adapter) + milter_trap.ALL:
+        for fault in faults.of(adapter) + traps_of(adapter):
             print(f"{fault.id:8} {fault.title}")
         return 0
     for thing in faults.of(adapter) + PLAYS:
@@ -241,7 +241,7 @@ def traps_of(adapter: str) -> list:
     if adapters.family(adapter) == "sendmail":
         return sendmail_traps.ALL
     if adapter == "postfix-map":
-        return milter_trap.ALL
+        return map_traps.ALL
     return exim_traps.of(adapter) if adapters.family(adapter) == "exim" else []
 
 
@@ -274,6 +274,8 @@ def main(chosen: argparse.Namespace) -> int:
         lab.in_play = lambda scenario: scenario.id in ids
     faults.prepare(lab, broken)
     reuse.prepare(lab, plays)
+    for trap in traps:
+        trap.prepare(lab)
     if endings and kills.available():
         sys.exit(kills.available())
     lanes = kills.lanes(lab) if endings else []

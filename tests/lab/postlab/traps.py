@@ -41,6 +41,9 @@ class Trap:
     slow = False                   # it waits most of its time
     stage: ClassVar[type]          # the Scene that is played in
 
+    def prepare(self, lab) -> None:
+        """What the lab's mail server has to have before it starts."""
+
     def run(self, lab, opened: bool = False) -> tuple[list[str], str]:
         """What is wrong (nothing: the promise held), and the last thing the MTA said."""
         scene = None
