@@ -35,9 +35,8 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from postlab.wire import Cut, PlainWire, TlsWire, reset  # noqa: E402  pylint: disable=C0413
+from postlab.wire import Cut, PlainWire, TlsWire, free_to_bind, reset  # noqa: E402  pylint: disable=C0413
 
-IP_FREEBIND = 15  # linux/in.h; Python has no name for it
 PATIENCE = 90  # seconds until a silent conversation is given up
 
 
@@ -286,8 +285,7 @@ class World:
             address_family = socket.AF_INET6 if ":" in receiver["ip"] else socket.AF_INET
 
             def server_bind(self):
-                # A routed IPv6 prefix is no address of the interface.
-                self.socket.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
+                free_to_bind(self.socket)
                 super().server_bind()
 
         return Server((receiver["ip"], receiver["port"]), Handler)

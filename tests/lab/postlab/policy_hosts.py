@@ -1,6 +1,6 @@
 """The policy hosts of MTA-STS: HTTPS at port 443, good and bad, in one process.
 
-Every host lives at one address and is told apart by the SNI. What each does
+Every host lives at one address of each kind and is told apart by the SNI. What each does
 stands in a file that is read at every request, so a test changes a policy by
 writing it. Each request is a line of the log: the proof of what was asked.
 
@@ -24,9 +24,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import logs, space
+from . import logs
+from .wire import free_to_bind
 
-IP = "198.18.250.1"
+IP, IP6 = "198.18.250.1", "fd00:18::fffe"
 
 
 @dataclass
@@ -42,6 +43,7 @@ class PolicyHost:
     cert: str = "good"                           # a recipe of pki.py
     names: list = field(default_factory=list)    # of the certificate
     alias: str = ""                              # mta-sts.DOMAIN is a CNAME to this name
+    addresses: list = field(default_factory=lambda: [IP])
     status: int = 200
     type: str = "text/plain"
     location: str = ""
@@ -75,7 +77,8 @@ class PolicyHosts:
             if sts.alias:
                 tree.add(f"mta-sts.{domain}", "CNAME", f"{sts.alias}.")
             else:
-                tree.address(f"mta-sts.{domain}", IP)
+                for address in sts.addresses:
+                    tree.address(f"mta-sts.{domain}", address)
         for alias in {s.sts.alias for s in self.scenarios.values() if s.sts.alias}:
             tree.address(alias, IP)
 
@@ -203,13 +206,22 @@ def _answer(stream, host: dict) -> None:
         stream.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
 
-def main() -> None:
-    spec = Path(sys.argv[1])
-    listener = socket.create_server((IP, 443), backlog=64)
-    print("ready", flush=True)
+def _take(listener: socket.socket, spec: Path) -> None:
     while True:
         connection, _ = listener.accept()
         threading.Thread(target=_serve, args=(connection, spec), daemon=True).start()
+
+
+def main() -> None:
+    spec = Path(sys.argv[1])
+    listeners = [socket.socket(socket.AF_INET), socket.socket(socket.AF_INET6)]
+    for listener, address in zip(listeners, (IP, IP6)):
+        free_to_bind(listener)
+        listener.bind((address, 443))
+        listener.listen(64)
+    print("ready", flush=True)
+    for listener in listeners:
+        threading.Thread(target=_take, args=(listener, spec)).start()
 
 
 if __name__ == "__main__":

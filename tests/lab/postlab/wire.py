@@ -9,8 +9,16 @@ import ssl
 import struct
 
 
+IP_FREEBIND = 15  # linux/in.h; Python has no name for it
+
+
 class Cut(Exception):
     """The script said to cut the connection here."""
+
+
+def free_to_bind(sock: socket.socket) -> None:
+    """It may take any address of a routed IPv6 prefix, though no interface has it."""
+    sock.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
 
 
 def reset(sock: socket.socket) -> None:
