@@ -18,7 +18,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import adapters, logs, messages, report
+from . import logs, messages, report
 from .postfix import PostfixError
 from .runner import TOP, Lab
 from .smtp_submit import SubmitError
@@ -277,7 +277,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
                          help="how many (default: %(default)s)")
     options.add_argument("--seed", type=int, default=0, metavar="N",
                          help="of the random choices; 0: another each time")
-    options.add_argument("--adapter", default="postfix-lmtp", choices=adapters.names())
+    options.add_argument("--adapter", default="postfix-lmtp",
+                         choices=("postfix-lmtp", "postfix-pipe"))
     options.add_argument("--bin-dir", default=str(TOP / "build/release"), type=Path,
                          help="the build with Postern's programs (default: %(default)s)")
     options.add_argument("--quiet", action="store_true", help="show failures only")
