@@ -52,8 +52,12 @@ void Acknowledge(const std::vector<std::string>& known,
 Remark ToRemark(const Diagnosis& diagnosis) {
   std::string text = diagnosis.what;
   if (!diagnosis.mend.empty()) {
-    std::string mend = diagnosis.mend;
-    std::replace(mend.begin(), mend.end(), '\n', ' ');
+    std::string mend;
+    for (const char c : diagnosis.mend) {
+      // "FILE:" and the line for it belong together.
+      const bool heads = mend.ends_with(':');
+      mend += c != '\n' ? std::string(1, c) : heads ? " " : "; ";
+    }
     text += " (to mend it: " + mend + ")";
   }
   return {diagnosis.weight, diagnosis.code, std::move(text)};

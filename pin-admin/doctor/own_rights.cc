@@ -33,6 +33,16 @@ std::string UnitOf(const std::string& door) {
   return "postern-" + door + ".socket";
 }
 
+// A door's unit comes with the package for its MTA; without it the service
+// opens the door itself.
+bool IsInstalled(const std::string& unit) {
+  for (const char* place : {"/etc/systemd/system/", "/lib/systemd/system/",
+                            "/usr/lib/systemd/system/"}) {
+    if (access((place + unit).c_str(), F_OK) == 0) return true;
+  }
+  return false;
+}
+
 class Rights {
  public:
   explicit Rights(const Settings& settings) : settings_(settings) {}
@@ -197,7 +207,9 @@ class Rights {
       const auto file = Look(
           "socket-missing", door.path,
           "nobody can reach the service at this door: mail is deferred",
-          "systemctl enable --now " + UnitOf(door.name) + " postern.service");
+          "systemctl enable --now " +
+              (IsInstalled(UnitOf(door.name)) ? UnitOf(door.name) + " " : "") +
+              "postern.service");
       if (!file) continue;
       const bool open = S_ISSOCK(file->st_mode) && (file->st_mode & 0006) == 6;
       if (!open && !in_queue) {

@@ -184,8 +184,10 @@ class Coverage {
   void Elsewhere(const WatchedLine& watched, const std::string& mail,
                  const PostfixRoute& route) {
     const std::string to = route.transport + ":" + route.next_hop;
-    const std::string mend =
-        MendFor(config_, target_, route, watched.line.key.str());
+    std::string mend = MendFor(config_, target_, route, watched.line.key.str());
+    if (config_.Transport(target_.substr(0, target_.find(':'))) == nullptr) {
+      mend = "pin-admin config postfix prints the lines for master.cf\n" + mend;
+    }
     if (!route.certain) {
       return Tell({Weight::kUnknown, "routing-undecidable",
                    watched.line.key.str(),
@@ -276,7 +278,9 @@ std::string OwnTarget(const PostfixConfig& config, const Settings& settings) {
     if (lmtp.empty() && IsOwnLmtp(config, service)) lmtp = service.name;
   }
   const DoorSettings* door = settings.door("lmtp");
-  if (lmtp.empty() || door == nullptr) return "postern:";
+  if (door == nullptr) return "postern:";
+  // Neither is there yet: what 'pin-admin config postfix' recommends.
+  if (lmtp.empty()) lmtp = "postern-lmtp";
   const std::string root = config.Get("queue_directory") + "/";
   const bool inside = door->path.starts_with(root);
   return lmtp +

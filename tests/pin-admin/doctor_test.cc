@@ -24,6 +24,7 @@ namespace {
 using std::chrono::milliseconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::StartsWith;
 using Weight = Remark::Weight;
 
 // Answers as told, by the program's name and its last word.
@@ -278,6 +279,28 @@ TEST(PostfixCoverageTest, ATableThatCannotBeListedLeavesAQuestionOpen) {
 }
 
 // 'check' asks only the second.
+// Straight after the installation: what the quickstart goes on with.
+TEST(PostfixCoverageTest, WhereNothingIsSetUpYetTheRecommendedWayIsAdvised) {
+  const auto found =
+      BypassesWith(FakePrograms([](const std::vector<std::string>& argv) {
+        if (argv.back() == "-M") return Says("smtp unix - - y - - smtp\n");
+        if (argv.back() == "-P") return Says("");
+        return Says(
+            "transport_maps =\ndefault_transport = smtp\nrelayhost =\n"
+            "relay_transport = smtp\nlocal_transport = local:here\n"
+            "mydestination =\nqueue_directory = /var/spool/postfix\n");
+      }));
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].code, "bypass");
+  EXPECT_THAT(found[0].mend, StartsWith("pin-admin config postfix"));
+  EXPECT_THAT(found[0].mend,
+              HasSubstr("\nbank.example postern-lmtp:unix:postern/lmtp\n"));
+  // In one line each step stands apart; a file's name belongs to its line.
+  EXPECT_THAT(ToRemark(found[0]).text,
+              HasSubstr("/transport: bank.example postern-lmtp:unix:postern/"
+                        "lmtp; postmap hash:"));
+}
+
 TEST(SendmailInspectionTest, AConfigurationThatIsNotReadIsNeverGood) {
   FakePrograms programs([](const auto&) { return Says(""); });
   const auto mta =
