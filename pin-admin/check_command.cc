@@ -191,6 +191,35 @@ Json CheckedJson(const Checked& checked) {
       .Set("remarks", ToJson(checked.remarks));
 }
 
+// A bar begins the figures. Without a name: of no destination.
+std::string PluginText(const std::string& name, const Remark& remark) {
+  std::string text =
+      Clean(name.empty() ? remark.text : name + ": " + remark.text);
+  std::replace(text.begin(), text.end(), '|', '/');
+  return text;
+}
+
+// The first of the gravest remarks: who is paged sees the first line only.
+// Empty: nothing to look at.
+std::string GravestOf(const Agenda& agenda) {
+  std::string text;
+  ExitStatus worst = ExitStatus::kGood;
+  const auto look = [&](const std::string& name,
+                        const std::vector<Remark>& remarks) {
+    for (const Remark& remark : remarks) {
+      const ExitStatus status = StatusOf(remark.weight);
+      if (Gravest(worst, status) == worst) continue;
+      worst = status;
+      text = PluginText(name, remark);
+    }
+  };
+  look("", agenda.general);
+  for (const Checked& checked : agenda.destinations) {
+    look(NameOf(checked), checked.remarks);
+  }
+  return text;
+}
+
 // One line and its details, as monitoring plugins print them.
 void ShowForNagios(Output& out, const Agenda& agenda, ExitStatus status) {
   std::map<std::string_view, std::size_t> counts;
@@ -198,8 +227,11 @@ void ShowForNagios(Output& out, const Agenda& agenda, ExitStatus status) {
     ++counts[Summary(checked.remarks)];
   }
   const std::string total = std::to_string(agenda.destinations.size());
-  std::string line = std::string("POSTERN ") + NagiosWord(status) + " - " +
-                     total + " destinations";
+  std::string line = std::string("POSTERN ") + NagiosWord(status) + " - ";
+  if (const std::string gravest = GravestOf(agenda); !gravest.empty()) {
+    line += gravest + "; ";
+  }
+  line += total + (total == "1" ? " destination" : " destinations");
   std::string figures = " | destinations=" + total;
   for (const char* word : {"no", "unknown", "warning"}) {
     line += ", " + std::to_string(counts[word]) + " " + word;
@@ -210,13 +242,10 @@ void ShowForNagios(Output& out, const Agenda& agenda, ExitStatus status) {
                              const std::vector<Remark>& remarks) {
     for (const Remark& remark : remarks) {
       if (StatusOf(remark.weight) == ExitStatus::kGood) continue;
-      // A bar begins the figures.
-      std::string text = Clean(name + ": " + remark.text);
-      std::replace(text.begin(), text.end(), '|', '/');
-      out.Text(text);
+      out.Text(PluginText(name, remark));
     }
   };
-  detail("store", agenda.general);
+  detail("", agenda.general);
   for (const Checked& checked : agenda.destinations) {
     detail(NameOf(checked), checked.remarks);
   }
@@ -290,8 +319,10 @@ ExitStatus RunCheck(Context& context) {
   // What holds is computed here all the same, but who sends mail has nobody to
   // ask, and a monitor has to say so.
   if (!why.empty() && context.args.Has("nagios") && !context.args.Has("here")) {
-    agenda->general.push_back({Remark::Weight::kNo, "service-silent",
-                               "the service doesn't answer: " + why});
+    // First: it is what keeps all other mail back too.
+    agenda->general.insert(agenda->general.begin(),
+                           {Remark::Weight::kNo, "service-silent",
+                            "the service doesn't answer: " + why});
   }
   ExitStatus status = StatusOf(agenda->general);
   Json list = Json::MakeArray();
@@ -307,8 +338,7 @@ ExitStatus RunCheck(Context& context) {
     return status;
   }
   if (!why.empty() && !agenda->destinations.empty()) {
-    out.Line(out.Paint(Colour::kFaint,
-                       "Computed here, by the service's code: " + Clean(why)));
+    out.Line(out.Paint(Colour::kWarning, inquiry.LocalNote()));
   }
   if (agenda->destinations.empty()) {
     out.Line("No destination has a line of its own; name one to check it.");

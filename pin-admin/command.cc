@@ -187,6 +187,15 @@ std::vector<Command> AllCommands() {
 
 namespace {
 
+// What a plugin's first line may have: a bar begins the figures.
+std::string InOneLine(const Json& error) {
+  std::string text = Text(error["sentence"]);
+  if (text.empty()) text = "the reason is on standard error";
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  std::replace(text.begin(), text.end(), '|', '/');
+  return text;
+}
+
 // The command's words, or what is to be said where they are none.
 int RunTyped(const Typed& typed, Output& out, bool nagios) {
   const std::vector<Command> commands = AllCommands();
@@ -196,7 +205,7 @@ int RunTyped(const Typed& typed, Output& out, bool nagios) {
     // A plugin that says nothing on standard output looks broken.
     if (nagios && !out.answered()) {
       out.Text(std::string("POSTERN ") + NagiosWord(status) +
-               " - could not check; the reason is on standard error");
+               " - could not check: " + InOneLine(out.doc()["error"]));
     }
     if (nagios) out.doc().Set("nagios", NagiosWord(status));
     const int ends = nagios ? ToNagios(status) : static_cast<int>(status);

@@ -163,13 +163,14 @@ ExitStatus ShowVerdict(Output& out, const Json& verdict) {
 // What Postfix's smtp(8) is told, where it asks.
 void ShowSmtpPolicy(Output& out, const Json& policy) {
   if (policy.is_null()) return;
+  // Most don't: who hands mail over by lmtp(8) must not take it for his own.
+  const std::string who = "Only where smtp(8) asks the policy map: for " +
+                          Text(policy["next_hop"]) + " it ";
   const bool* told = policy["told"].boolean();
   if (told != nullptr && *told) {
-    out.Line("smtp(8), asking the policy map for " + Text(policy["next_hop"]) +
-             ", is told: " + Text(policy["answer"]));
+    out.Line(who + "is told: " + Text(policy["answer"]));
   } else {
-    out.Line("smtp(8), asking the policy map for " + Text(policy["next_hop"]) +
-             ", " + out.Paint(Colour::kWarning, "has to defer") + ": " +
+    out.Line(who + out.Paint(Colour::kWarning, "has to defer") + ": " +
              Text(policy["answer"]));
   }
   for (const Json& note : policy["notes"].items()) {
@@ -199,8 +200,7 @@ ExitStatus ExplainDomain(Context& context, const std::string& domain) {
   out.doc().Set("verdict", (*answer)["verdict"]);
   out.doc().Set("smtp_policy", (*answer)["smtp_policy"]);
   if (!why.empty()) {
-    out.Line(out.Paint(Colour::kFaint,
-                       "Computed here, by the service's code: " + Clean(why)));
+    out.Line(out.Paint(Colour::kWarning, inquiry.LocalNote()));
   }
   const ExitStatus status = (*answer)["plan"].is_null()
                                 ? ShowVerdict(out, (*answer)["verdict"])
@@ -220,6 +220,12 @@ bool LooksLikeSendmails(const std::string& id) {
          is(text.substr(8), std::isdigit);
 }
 
+// "5BFCB690*": mailq marks what is being sent, and what is on hold.
+std::string WithoutMark(std::string id) {
+  if (id.size() > 1 && (id.back() == '*' || id.back() == '!')) id.pop_back();
+  return id;
+}
+
 std::string NothingRecorded(const std::string& id) {
   std::string text = "nothing is recorded for " + id;
   if (LooksLikeSendmails(id)) {
@@ -230,8 +236,10 @@ std::string NothingRecorded(const std::string& id) {
         "DOMAIN --failed' the reason";
   }
   return text +
-         "; a domain is written with a dot, and old verdicts are dropped "
-         "(verdict-retention)";
+         ": it did not come to Postern, or was deferred before a host was "
+         "chosen. The mail server's queue and log say what answered it, "
+         "'pin-admin doctor' what leads mail past Postern. (A domain is "
+         "written with a dot; old verdicts are dropped, verdict-retention.)";
 }
 
 ExitStatus ExplainQueueId(Context& context, const std::string& id) {
@@ -260,7 +268,7 @@ ExitStatus RunExplain(Context& context) {
   const bool domain = what.find_first_of(".[") != std::string::npos;
   if (domain || context.args.Has("next-hop"))
     return ExplainDomain(context, what);
-  return ExplainQueueId(context, what);
+  return ExplainQueueId(context, WithoutMark(what));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "core/gate/probe.h"
 #include "core/names/next_hop.h"
 #include "core/service/client.h"
+#include "pin-admin/output.h"
 #include "posternd/explain_answer.h"
 
 namespace postern {
@@ -20,7 +21,7 @@ bool Unavailable(const Error& error) {
 }  // namespace
 
 Inquiry::Inquiry(const Settings& settings, const Clock& clock, AskWhom whom)
-    : settings_(settings), clock_(clock) {
+    : settings_(settings), clock_(clock), whom_(whom) {
   if (whom == AskWhom::kOnlyHere)
     why_local_ = "it was told not to ask the service";
 }
@@ -28,6 +29,17 @@ Inquiry::Inquiry(const Settings& settings, const Clock& clock, AskWhom whom)
 std::string Inquiry::why_local() const {
   const std::lock_guard lock(mutex_);
   return why_local_;
+}
+
+std::string Inquiry::LocalNote() const {
+  const std::string why = why_local();
+  if (why.empty()) return why;
+  if (whom_ == AskWhom::kOnlyHere) {
+    return "Computed here, by the service's code; it was not asked (--here).";
+  }
+  return "The service could not be asked: " + Clean(why) +
+         ".\nWhile it is down all mail waits ('pin-admin doctor'). Computed "
+         "here, by its code:";
 }
 
 Result<Json> Inquiry::Explain(const std::string& domain,

@@ -33,6 +33,9 @@ class Inquiry {
   // Empty: the service answered. Otherwise why it wasn't it that answered.
   std::string why_local() const;
 
+  // The same for people, with what it means for mail; nothing of a peer's.
+  std::string LocalNote() const;
+
  private:
   Result<Json> Ask(const std::string& verb, const std::string& domain,
                    const std::string& next_hop, Deadline deadline);
@@ -42,6 +45,7 @@ class Inquiry {
 
   const Settings& settings_;
   const Clock& clock_;
+  const AskWhom whom_;
   mutable std::mutex mutex_;
   std::string why_local_;
   std::unique_ptr<AssembledGate> local_;

@@ -225,8 +225,9 @@ ExitStatus Output::No(std::string_view what) {
 }
 
 ExitStatus Output::CouldNot(const Error& error) {
-  // An error that says what to run needs no second advice.
-  const bool advises = error.detail().find("pin-admin") != std::string::npos;
+  // An error that says what to do needs no second advice.
+  const bool advises = error.detail().find("pin-admin") != std::string::npos ||
+                       error.detail().find("make room") != std::string::npos;
   return CouldNot(error, advises ? "" : Describe(error.reason()).hint);
 }
 

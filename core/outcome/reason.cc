@@ -252,7 +252,8 @@ constexpr std::array kReasons{
                "set <transport>_destination_recipient_limit = 1 in main.cf"},
     ReasonInfo{kServiceUnavailable, "service-unavailable", "4.3.0", "",
                "posternd does not answer",
-               "start it: systemctl status postern"},
+               "'systemctl status postern' says why; 'systemctl start postern' "
+               "starts it"},
     ReasonInfo{kHostBusy, "host-busy", "4.4.5", "",
                "the host has as many connections as it may have",
                "raise host-connections if the host can take more, or lower the "

@@ -34,8 +34,9 @@ Status CheckStandard(AuthorFile& file) {
   if (!line) return line.error();
   if (line->empty()) {
     return Refused(
-        "the '*' line can't be removed: without it no policy holds for other "
-        "destinations; set it to another level instead");
+        "without a '*' line no policy holds for other destinations: it can't "
+        "be "
+        "removed, and a file for 'policy apply' has to have one ('* may')");
   }
   return {};
 }

@@ -82,6 +82,12 @@ Result<bool> Statement::Step() {
       failure_ != SQLITE_OK ? failure_ : sqlite3_step(statement_.get());
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
+  if (code == SQLITE_FULL) {
+    const char* file = sqlite3_db_filename(database_, "main");
+    return StoreError("no room is left for " +
+                      std::string(file != nullptr ? file : "the store") +
+                      ": nothing was written; make room on that disk");
+  }
   return StoreError(std::string(sqlite3_errstr(code)) + " (" +
                     sqlite3_errmsg(database_) + ")");
 }

@@ -291,7 +291,21 @@ TEST(FrameTest, AnIdOfSendmailsThatIsNotRecordedIsExplained) {
     const Ran ran = store.Run({"explain", id});
     EXPECT_EQ(ran.status, 1) << ran.out;
     EXPECT_THAT(ran.err, Not(HasSubstr("submission queue")));
+    EXPECT_THAT(ran.err, HasSubstr("did not come to Postern"));
   }
+  // As mailq marks what is being sent.
+  EXPECT_THAT(store.Run({"explain", "5BFCB690*"}).err,
+              HasSubstr("recorded for 5BFCB690:"));
+}
+
+TEST(FrameTest, AFileWithoutTheStandardLineIsToldWhatItLacks) {
+  const TestStore store;
+  store.Good({"init"});
+  store.Write("lines.txt", "a.example secure\n");
+  const Ran ran =
+      store.Run({"policy", "apply", store.path("lines.txt"), "--yes"});
+  EXPECT_EQ(ran.status, 1) << ran.out;
+  EXPECT_THAT(ran.err, HasSubstr("a file for 'policy apply' has to have one"));
 }
 
 TEST(FrameTest, WhoMayNotReadTheRecordsIsNotToldThatTheyAreDamaged) {
@@ -332,7 +346,11 @@ TEST(FrameTest, QuietSaysNothingWhenAllIsGood) {
 TEST(FrameTest, NagiosStatusesAreThoseOfTheMonitoringPlugins) {
   const TestStore store;
   // 4, could not find out, is 3 there; so is wrong usage.
-  EXPECT_EQ(store.Run({"check", "--nagios"}).status, 3);
+  const Ran none = store.Run({"check", "--nagios"});
+  EXPECT_EQ(none.status, 3);
+  // Who is paged sees the first line only.
+  EXPECT_THAT(none.out, HasSubstr("could not check: "));
+  EXPECT_THAT(none.out, Not(HasSubstr("standard error")));
   EXPECT_EQ(store.Run({"check", "--nagios", "--no-such"}).status, 3);
   store.Good({"init"});
   const Ran ran = store.Run({"check", "--nagios"});

@@ -166,7 +166,9 @@ TEST_F(LiveTest, CheckFollowsAChangeOfKeys) {
   EXPECT_EQ(store_.Run({"check", "--nagios", "--here"}).status, 1);
   const Ran alone = store_.Run({"check", "--nagios"});
   EXPECT_EQ(alone.status, 2) << "nobody sends mail";
-  EXPECT_THAT(alone.out, HasSubstr("the service doesn't answer"));
+  EXPECT_THAT(
+      alone.out,
+      testing::StartsWith("POSTERN CRITICAL - the service doesn't answer: "));
 
   store_.Good({"pin", "promote", HopOf(new_server),
                ToHex(next.spki_hash()).substr(0, 8)});
@@ -181,7 +183,10 @@ TEST_F(LiveTest, ExplainWithoutTheServiceComputesAndSaysSo) {
   store_.Good({"pin", "add", "[127.0.0.1]", "--digest", std::string(64, 'a')});
   const Ran ran = store_.Run({"explain", "[127.0.0.1]"});
   EXPECT_EQ(ran.status, 0) << ran.out << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("The service could not be asked"));
   EXPECT_THAT(ran.out, HasSubstr("Computed here"));
+  EXPECT_THAT(store_.Run({"explain", "[127.0.0.1]", "--here"}).out,
+              testing::Not(HasSubstr("could not be asked")));
   EXPECT_THAT(ran.out, HasSubstr("fingerprint"));
   const Json json = store_.GoodJson({"explain", "[127.0.0.1]"});
   EXPECT_EQ(json["answered_by"].text(), "pin-admin");
