@@ -85,6 +85,15 @@ ExitStatus RunObservations(Context& context) {
   return ExitStatus::kGood;
 }
 
+// Evidence that was cut off must not look like all there is.
+void SayMore(Output& out, std::string_view key, bool more, std::size_t limit) {
+  out.doc().Set(key, more);
+  if (!more) return;
+  out.Line(out.Paint(Colour::kWarning, "These are the newest " +
+                                           std::to_string(limit) +
+                                           ": --limit N shows more."));
+}
+
 // The changes, newest first, and whether their chain is whole.
 ExitStatus AuditHistory(Context& context, const std::string& about,
                         std::size_t limit, const std::string& expected) {
@@ -95,14 +104,17 @@ ExitStatus AuditHistory(Context& context, const std::string& about,
   const Result<std::vector<HistoryEntry>> entries = (*store)->History(0);
   if (!entries) return out.CouldNot(entries.error());
   std::vector<HistoryEntry> shown;
+  bool more = false;
   for (const HistoryEntry& entry : *entries) {
     const std::string key = entry.subject.substr(0, entry.subject.find(' '));
     if (!about.empty() && key != about) continue;
-    if (shown.size() == limit) break;
+    more = shown.size() == limit;
+    if (more) break;
     shown.push_back(entry);
   }
   out.Line(out.Paint(Colour::kBold, "Changes"));
   ShowHistory(out, shown);
+  SayMore(out, "more_history", more, limit);
   out.doc().Set("history_intact", head.ok());
   if (head) {
     out.doc().Set("head", *head);
@@ -132,7 +144,7 @@ ExitStatus RunAudit(Context& context) {
   }
   VerdictQuery query;
   query.destination = about;
-  query.limit = *limit;
+  query.limit = *limit + 1;  // one more: whether there is one
   query.failed_only = context.args.Has("failed");
   const TimePoint now = context.clock.Now();
   if (context.args.Has("since")) {
@@ -146,13 +158,16 @@ ExitStatus RunAudit(Context& context) {
 
   // The history first: it needs root, and verdicts are read without.
   const ExitStatus history = AuditHistory(context, about, *limit, expected);
-  const Result<std::vector<StoredVerdict>> verdicts =
-      ReadVerdicts(context, query);
+  Result<std::vector<StoredVerdict>> verdicts = ReadVerdicts(context, query);
   if (!verdicts) return Gravest(history, out.CouldNot(verdicts.error()));
   out.Line("");
   out.Line(out.Paint(Colour::kBold, "Verdicts"));
+  const bool more = verdicts->size() > *limit;
+  if (more) verdicts->pop_back();
   ShowVerdicts(out, *verdicts);
   if (verdicts->empty()) out.Line("There are none.");
+  if (!query.failed_only) ShowDelivered(out, *verdicts);
+  SayMore(out, "more_verdicts", more, *limit);
   return history;
 }
 

@@ -191,6 +191,32 @@ void ShowVerdicts(Output& out, const std::vector<StoredVerdict>& verdicts) {
   out.doc().Set("verdicts", std::move(list));
 }
 
+void ShowDelivered(Output& out, const std::vector<StoredVerdict>& verdicts) {
+  std::uint64_t proven = 0, encrypted = 0, cleartext = 0;
+  for (const StoredVerdict& stored : verdicts) {
+    if (stored.record.outcome != "delivered") continue;
+    const Verdict& verdict = stored.record.verdict;
+    const bool proves =
+        std::any_of(verdict.findings.begin(), verdict.findings.end(),
+                    [](const Finding& finding) { return finding.satisfied(); });
+    if (verdict.pass() && proves) {
+      ++proven;
+    } else if (!stored.record.evidence.protocol.empty()) {
+      ++encrypted;
+    } else {
+      ++cleartext;
+    }
+  }
+  out.doc().Set("delivered", Json::MakeObject()
+                                 .Set("proven", proven)
+                                 .Set("encrypted", encrypted)
+                                 .Set("cleartext", cleartext));
+  out.Line("Delivered: " + std::to_string(proven) +
+           " to a server that proved who it is, " + std::to_string(encrypted) +
+           " encrypted to one that did not, " + std::to_string(cleartext) +
+           " in cleartext.");
+}
+
 Result<std::vector<JournalEntry>> ReadJournalOf(Context& context,
                                                 const std::string& queue_id) {
   const Status dropped = DropPrivileges(context.settings.user);

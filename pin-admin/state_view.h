@@ -34,6 +34,10 @@ void ShowJournal(Output& out, const std::vector<JournalEntry>& entries);
 // As text, and "verdicts" in the document.
 void ShowVerdicts(Output& out, const std::vector<StoredVerdict>& verdicts);
 
+// How those of them left that were delivered, and "delivered" in the document:
+// to a proven server, only encrypted, in cleartext.
+void ShowDelivered(Output& out, const std::vector<StoredVerdict>& verdicts);
+
 // A "no" of the policy or of a server; otherwise something wasn't found out.
 bool IsPolicyNo(Reason reason);
 

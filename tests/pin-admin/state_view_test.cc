@@ -42,5 +42,28 @@ TEST(StateViewTest, AHostThatWasNeverConnectedIsNotSaidToBeCleartext) {
   EXPECT_THAT(Shown(verdict), Not(HasSubstr("no connection")));
 }
 
+TEST(StateViewTest, WhatLeftIsCountedByWhatTheServerProved) {
+  StoredVerdict proven;
+  proven.record.outcome = "delivered";
+  proven.record.evidence.protocol = "TLSv1.3";
+  proven.record.verdict.decision = Decision::kPass;
+  proven.record.verdict.findings = {Finding::Satisfied("")};
+  StoredVerdict encrypted = proven, cleartext = proven, waits = proven;
+  encrypted.record.verdict.findings.clear();
+  cleartext.record.verdict.findings.clear();
+  cleartext.record.evidence.protocol.clear();
+  waits.record.outcome = "deferred";
+  // on-fail=deliver: one of two verifiers was content, the policy was not.
+  StoredVerdict anyway = proven;
+  anyway.record.verdict.decision = Decision::kDeliverAnyway;
+  Output out(Output::Options{});
+  testing::internal::CaptureStdout();
+  ShowDelivered(out, {proven, proven, encrypted, cleartext, waits, anyway});
+  std::cout.flush();
+  EXPECT_EQ(testing::internal::GetCapturedStdout(),
+            "Delivered: 2 to a server that proved who it is, 2 encrypted to "
+            "one that did not, 1 in cleartext.\n");
+}
+
 }  // namespace
 }  // namespace postern
