@@ -34,9 +34,10 @@ Status CheckStandard(AuthorFile& file) {
   if (!line) return line.error();
   if (line->empty()) {
     return Refused(
-        "without a '*' line no policy holds for other destinations: it can't "
-        "be "
-        "removed, and a file for 'policy apply' has to have one ('* may')");
+        "without a '*' line no policy holds for other destinations: set it to "
+        "another level instead of removing it; a file for 'policy apply' has "
+        "to "
+        "have one ('* may')");
   }
   return {};
 }

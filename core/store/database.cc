@@ -32,6 +32,14 @@ std::string AsUri(const std::string& path) {
   return uri;
 }
 
+// In words that say whose disk it is; nothing is damaged then.
+Error NoRoom(sqlite3* database) {
+  const char* file = sqlite3_db_filename(database, "main");
+  return StoreError("no room is left for " +
+                    std::string(file != nullptr ? file : "the store") +
+                    ": nothing was written; make room on that disk");
+}
+
 }  // namespace
 
 Error StoreError(std::string_view what) {
@@ -82,12 +90,7 @@ Result<bool> Statement::Step() {
       failure_ != SQLITE_OK ? failure_ : sqlite3_step(statement_.get());
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
-  if (code == SQLITE_FULL) {
-    const char* file = sqlite3_db_filename(database_, "main");
-    return StoreError("no room is left for " +
-                      std::string(file != nullptr ? file : "the store") +
-                      ": nothing was written; make room on that disk");
-  }
+  if (code == SQLITE_FULL) return NoRoom(database_);
   return StoreError(std::string(sqlite3_errstr(code)) + " (" +
                     sqlite3_errmsg(database_) + ")");
 }
@@ -133,6 +136,9 @@ Database::Database(std::string path, sqlite3* handle)
     : path_(std::move(path)), handle_(handle) {}
 
 Error Database::Failure(std::string_view doing) const {
+  if (handle_ && sqlite3_errcode(handle_.get()) == SQLITE_FULL) {
+    return NoRoom(handle_.get());
+  }
   return StoreError(path_ + ": " + std::string(doing) + ": " +
                     (handle_ ? sqlite3_errmsg(handle_.get()) : "no memory"));
 }
