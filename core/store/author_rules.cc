@@ -36,8 +36,7 @@ Status CheckStandard(AuthorFile& file) {
     return Refused(
         "without a '*' line no policy holds for other destinations: set it to "
         "another level instead of removing it; a file for 'policy apply' has "
-        "to "
-        "have one ('* may')");
+        "to have one ('* may')");
   }
   return {};
 }
