@@ -76,8 +76,10 @@ LmtpProtocol::Event LmtpProtocol::NextCommand() {
         (end == std::string::npos ? input_.size() : end + 1) - begin;
     if (length > kMaxLine || (end != std::string::npos &&
                               (end == begin || input_[end - 1] != '\r'))) {
-      // Where the next command begins is anybody's guess now.
-      Say({500, "5.5.2", "a line too long, or not ended by CR LF"});
+      // Where the next command begins is anybody's guess now. Not a 500: to a
+      // long RCPT that would bounce the mail.
+      Say(LmtpReplyFor(Error{Reason::kRequestInvalid,
+                             "a line too long, or not ended by CR LF"}));
       phase_ = Phase::kOver;
       break;
     }

@@ -107,6 +107,8 @@ std::vector<RecipientResult> Delivery::ConsultAndSend(
   Result<MessageJournal> journal =
       MessageJournal::For(journal_, request.envelope, message);
   if (!journal) return defer(journal.error());
+  const auto place = journal->Enter(recipients, deadline, request.cancellation);
+  if (!place) return defer(place.error());
   const auto sent = journal->AlreadySent(recipients);
   if (!sent) return defer(sent.error());
 

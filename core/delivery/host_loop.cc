@@ -362,6 +362,9 @@ void HostLoop::Settle(const SendResult& sent,
       attempt.status = info.status;
       attempt.hint = info.hint;
       attempts_.push_back(std::move(attempt));
+    } else if (IsOneTooMany(sent.recipients, k)) {
+      attempts_.push_back(FromReply(where, answer.command, reply));
+      attempts_.back().reason = Reason::kServerDeferred;
     } else if (reply.code >= 500 && reply.code < 600) {
       const Attempt attempt = FromReply(where, answer.command, reply);
       results_[whom[k]] = {Outcome::kBounced, attempt.status,

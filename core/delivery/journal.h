@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "core/clock/clock.h"
+#include "core/delivery/under_way.h"
 #include "core/outcome/result.h"
 
 namespace postern {
@@ -81,8 +82,14 @@ class DeliveryJournal {
   virtual void End(std::span<const JournalKey> keys,
                    std::span<const JournalEnd> ends) noexcept = 0;
 
+  // What of it this process is at now.
+  UnderWay& under_way() { return under_way_; }
+
  protected:
   DeliveryJournal() = default;
+
+ private:
+  UnderWay under_way_;
 };
 
 }  // namespace postern

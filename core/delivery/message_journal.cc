@@ -11,6 +11,10 @@ namespace {
 
 constexpr std::size_t kBlock = 64 * 1024;
 
+// For the end of another delivery of the same message; then the MTA's next
+// attempt hears of it, and this one's hand is free for other mail.
+constexpr std::chrono::seconds kOtherDelivery{30};
+
 }  // namespace
 
 Result<std::string> MessageDigest(const std::string& sender,
@@ -49,6 +53,19 @@ std::vector<JournalKey> MessageJournal::KeysOf(
     keys.push_back({queue_id_, recipient, digest_});
   }
   return keys;
+}
+
+Result<UnderWay::Place> MessageJournal::Enter(
+    const std::vector<std::string>& recipients, Deadline deadline,
+    const Cancellation& cancellation) {
+  if (journal_ == nullptr) return UnderWay::Place();
+  UnderWay::Names names;
+  for (const JournalKey& key : KeysOf(recipients)) {
+    // Neither a queue id nor an address holds a NUL.
+    names.insert(key.queue_id + '\0' + key.recipient + '\0' + key.digest);
+  }
+  return journal_->under_way().Enter(
+      std::move(names), deadline.Within(kOtherDelivery), cancellation);
 }
 
 Result<std::vector<std::optional<JournalEntry>>> MessageJournal::AlreadySent(

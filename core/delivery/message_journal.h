@@ -29,6 +29,11 @@ class MessageJournal {
                                     const Envelope& envelope,
                                     const Message& message);
 
+  // Nobody else delivers it to these until the place is left. Waits for who
+  // does; errors as UnderWay::Enter().
+  Result<UnderWay::Place> Enter(const std::vector<std::string>& recipients,
+                                Deadline deadline,
+                                const Cancellation& cancellation);
   // In the order of `recipients`: the entries that say "already sent".
   Result<std::vector<std::optional<JournalEntry>>> AlreadySent(
       const std::vector<std::string>& recipients);

@@ -52,6 +52,16 @@ Attempt FromReply(const std::string& where, const std::string& command,
   return attempt;
 }
 
+bool IsOneTooMany(const std::vector<SmtpReply>& recipients, std::size_t index) {
+  if (index >= recipients.size()) return false;
+  const SmtpReply& reply = recipients[index];
+  const bool too_many = reply.enhanced == "5.5.3" ||
+                        (reply.code == 552 && reply.enhanced.empty());
+  return too_many &&
+         std::any_of(recipients.begin(), recipients.end(),
+                     [](const SmtpReply& each) { return each.positive(); });
+}
+
 RecipientResult Conclude(const std::vector<Attempt>& attempts,
                          RecipientResult::Outcome outcome) {
   RecipientResult result;

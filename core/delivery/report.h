@@ -34,6 +34,12 @@ Attempt FromReply(const std::string& where, const std::string& command,
 // The server's status if its class fits the code, else X.0.0.
 std::string StatusOf(const SmtpReply& reply);
 
+// The reply to the recipient at `index` means that there are too many of them
+// in one transaction, some of which the server has accepted: it is for another
+// one (RFC 5321 section 4.5.3.1.10, where a 552 is no refusal; RFC
+// 3463, 5.5.3).
+bool IsOneTooMany(const std::vector<SmtpReply>& recipients, std::size_t index);
+
 // Deferred (or, by on-fail=bounce, bounced): the attempts in order, led by the
 // one that says most: a policy's "no" before trouble on the network.
 RecipientResult Conclude(const std::vector<Attempt>& attempts,

@@ -275,6 +275,9 @@ constexpr std::array kReasons{
                "check space and rights where the file of 'journal' lies; a "
                "damaged one may be moved away: at worst, mail that was on its "
                "way is delivered twice"},
+    ReasonInfo{kDeliveryUnderWay, "delivery-under-way", "4.3.0", "",
+               "an earlier delivery of the same message is not over yet",
+               "retried; the server may take ten minutes over the message"},
     ReasonInfo{kClientGone, "client-gone", "4.3.0", "",
                "the MTA hung up before the message was sent", "retried"},
     ReasonInfo{kDeadlineExceeded, "deadline-exceeded", "4.4.2", "",

@@ -97,6 +97,7 @@ enum class Reason : std::uint8_t {
   kClientNotAllowed,
   kSpoolFull,
   kJournalUnavailable,
+  kDeliveryUnderWay,
   kClientGone,
   kDeadlineExceeded,
   kInternal,

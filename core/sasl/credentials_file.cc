@@ -156,6 +156,8 @@ Result<CredentialsByHop> ReadCredentials(const std::string& path, uid_t user,
     return Unusable("it is being written");
   }
   found = seen;
+  // Nobody means that: without its login a relay would refuse mail for good.
+  if (size == 0) return Unusable("it is empty: a file about to be written?");
   return ParseCredentials({text.octets.data(), size});
 }
 

@@ -123,12 +123,18 @@ class Filters {
       names.push_back(std::move(name));
     }
     for (const std::string& name : names) {
-      bool access = false;
-      for (const std::string& word :
+      std::string before;
+      for (std::string& word :
            SplitPostfixList(config_.Get(service.key(), name))) {
         if (word == "check_policy_service") PolicyService(name);
-        if (access) Tables(name, word);
-        access = word.starts_with("check_") && word.ends_with("_access");
+        const bool access =
+            before.starts_with("check_") && before.ends_with("_access");
+        // A table that stands alone is looked up as the list's own name says.
+        const bool alone = word.find(':') != std::string::npos &&
+                           !word.starts_with('{') &&
+                           before != "check_policy_service";
+        if (access || alone) Tables(name, word);
+        before = std::move(word);
       }
     }
   }

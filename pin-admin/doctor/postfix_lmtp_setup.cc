@@ -22,6 +22,8 @@ class Lmtp : ServiceFindings {
     Cache();
     Limit();
     Owner();
+    AnswersAsTheyAre("lmtp_delivery_status_filter");
+    AnswersAsTheyAre("lmtp_reply_filter");
     return std::move(found_);
   }
 

@@ -64,6 +64,8 @@ class Map : ServiceFindings {
     Fallback();
     KeptConnections();
     Owner();
+    AnswersAsTheyAre("smtp_delivery_status_filter");
+    AnswersAsTheyAre("smtp_reply_filter");
     return std::move(found_);
   }
 

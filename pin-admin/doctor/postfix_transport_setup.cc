@@ -61,6 +61,7 @@ class Inspector : ServiceFindings {
     Arguments();
     User();
     Parameters();
+    AnswersAsTheyAre("pipe_delivery_status_filter");
     for (Diagnosis& diagnosis : InspectProgram(line_.argv.front())) {
       found_.push_back(std::move(diagnosis));
     }

@@ -32,6 +32,15 @@ class ServiceFindings {
                       std::move(why), std::move(mend)});
   }
 
+  // Postfix has to take the service's answers for what they are.
+  void AnswersAsTheyAre(const std::string& filter) {
+    const std::string table = Value(filter);
+    if (table.empty()) return;
+    Tell(Remark::Weight::kWarning, "answers-filtered", filter + " = " + table,
+         "it may make a bounce of what Postern holds back, which would wait",
+         "  -o " + filter + "=");
+  }
+
   const PostfixConfig& config_;
   const MasterService& service_;
   std::vector<Diagnosis> found_;

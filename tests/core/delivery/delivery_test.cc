@@ -195,6 +195,35 @@ TEST_F(DeliveryTest, EveryRecipientGetsItsOwnAnswer) {
   EXPECT_EQ(results[2].outcome, Outcome::kDeferred);
 }
 
+// RFC 5321 section 4.5.3.1.10: the rest is for another transaction.
+TEST_F(DeliveryTest, OneRecipientTooManyIsNotARefusal) {
+  const auto replied = [this](const std::string& to_b,
+                              std::vector<std::string> recipients) {
+    ServerBehaviour behaviour = Tls(good_);
+    behaviour.replies["RCPT TO:<b@bank.test>"] = to_b;
+    ScriptedSmtpServer server(Ordinary(behaviour));
+    Route("may", {&server});
+    return Deliver(std::move(recipients));
+  };
+  for (const char* reply : {"552 too many recipients", "552 5.5.3 too many",
+                            "550 5.5.3 too many recipients"}) {
+    SCOPED_TRACE(reply);
+    const auto results = replied(reply, {"a@bank.test", "b@bank.test"});
+    EXPECT_EQ(results[0].outcome, Outcome::kDelivered);
+    EXPECT_EQ(results[1].outcome, Outcome::kDeferred);
+    EXPECT_EQ(results[1].status.front(), '4');
+    EXPECT_TRUE(results[1].text.starts_with("server-deferred: "))
+        << results[1].text;
+    // It has had its turn, and the server means it.
+    EXPECT_EQ(replied(reply, {"b@bank.test"})[0].outcome, Outcome::kBounced);
+  }
+  for (const char* reply : {"552 5.2.2 mailbox full", "550 no"}) {
+    SCOPED_TRACE(reply);
+    const auto results = replied(reply, {"a@bank.test", "b@bank.test"});
+    EXPECT_EQ(results[1].outcome, Outcome::kBounced);
+  }
+}
+
 TEST_F(DeliveryTest, WhatTheEhloRulesOutBouncesBeforeMail) {
   ServerBehaviour small = Tls(good_);
   small.keywords = {"SIZE 10"};

@@ -5,6 +5,7 @@
 // sends nothing.
 #include <atomic>
 #include <functional>
+#include <future>
 #include <map>
 
 #include "tests/core/delivery/delivery_fixture.h"
@@ -59,7 +60,8 @@ class JournalTest : public DeliveryTest {
   std::vector<RecipientResult> Deliver(
       std::vector<std::string> recipients = {"a@bank.test"},
       const std::string& queue_id = "ABC123",
-      const std::string& sender = "sender@own.test") {
+      const std::string& sender = "sender@own.test",
+      std::chrono::milliseconds budget = seconds(20)) {
     const DeliveryRequest request{
         "pipe",
         TestDomain("bank.test"),
@@ -67,7 +69,7 @@ class JournalTest : public DeliveryTest {
         Envelope{sender, std::move(recipients), queue_id},
         {}};
     return Delivery(gate_, sink_, clock_, &journal_)
-        .Deliver(request, message_, Deadline::After(seconds(20)));
+        .Deliver(request, message_, Deadline::After(budget));
   }
   JournalState StateOf(const std::string& recipient) {
     return journal_.entries.at(recipient).state;
@@ -220,6 +222,52 @@ TEST_F(JournalTest, EachRecipientHasItsOwn) {
   const ConnectionRecord record = server.Records(2)[1];
   EXPECT_FALSE(record.Saw("RCPT TO:<a"));
   EXPECT_TRUE(record.Saw("RCPT TO:<b"));
+}
+
+// An MTA that was stopped and started again while the server thinks about the
+// message.
+TEST_F(JournalTest, WhileADeliveryIsNotOverThereIsNoSecond) {
+  std::promise<void> taken, decided;
+  ScriptedSmtpServer server([&](ServerConnection& connection) {
+    connection.Say("220 mx\r\n");
+    while (const auto line = connection.ReadLine()) {
+      if (!line->starts_with("DATA")) {
+        connection.Say("250 ok\r\n");
+        continue;
+      }
+      connection.Say("354 go\r\n");
+      connection.ReadMessage();
+      taken.set_value();
+      decided.get_future().wait();
+      connection.Say("250 taken\r\n");
+    }
+  });
+  Route("may", {&server});
+  auto first = std::async(std::launch::async, [this] { return Deliver(); });
+  taken.get_future().wait();
+
+  const auto second = Deliver({"b@bank.test", "a@bank.test"}, "ABC123",
+                              "sender@own.test", std::chrono::milliseconds(50));
+  EXPECT_EQ(second[0].outcome, Outcome::kDeferred);
+  EXPECT_TRUE(second[0].text.starts_with("delivery-under-way: "))
+      << second[0].text;
+  EXPECT_EQ(second[1].outcome, Outcome::kDeferred);
+
+  decided.set_value();
+  EXPECT_EQ(first.get()[0].outcome, Outcome::kDelivered);
+  const auto third = Deliver();
+  EXPECT_NE(third[0].text.find("already sent"), std::string::npos);
+  EXPECT_EQ(server.Records().size(), 1u);
+}
+
+// Two aliases that lead to one address.
+TEST_F(JournalTest, ARecipientTwiceInOneTransactionWaitsForNobody) {
+  ScriptedSmtpServer server(Ordinary(Tls(good_)));
+  Route("secure", {&server});
+  for (const RecipientResult& result :
+       Deliver({"a@bank.test", "a@bank.test"})) {
+    EXPECT_EQ(result.outcome, Outcome::kDelivered) << result.text;
+  }
 }
 
 }  // namespace

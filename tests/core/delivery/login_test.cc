@@ -39,6 +39,7 @@ class LoginTest : public DeliveryTest {
              mode_t mode = 0600) {
     {
       std::ofstream file(path_ + ".new");
+      file << "# who logs in where\n";  // an empty file is refused
       for (const auto& [hop, words] : who) file << hop << ' ' << words << '\n';
     }
     ASSERT_EQ(chmod((path_ + ".new").c_str(), mode), 0);

@@ -97,6 +97,13 @@ TEST_F(CredentialStoreTest, WhatCantBeReadIsNotNoCredentials) {
   EXPECT_EQ(complaint(), "found");
   Write("[a.test]:587 alice on");
   EXPECT_THAT(complaint(), HasSubstr("half written"));
+  Write("[a.test]:587 alice one\n");
+  EXPECT_EQ(complaint(), "found");
+  // As who writes into it does, before the first octet.
+  ASSERT_EQ(truncate(path_.c_str(), 0), 0);
+  EXPECT_THAT(complaint(), HasSubstr("it is empty"));
+  Write("# nobody yet\n");
+  EXPECT_EQ(complaint(), "found");
   unlink(path_.c_str());
   EXPECT_THAT(complaint(), HasSubstr("No such file"));
 }
