@@ -191,12 +191,9 @@ Json CheckedJson(const Checked& checked) {
       .Set("remarks", ToJson(checked.remarks));
 }
 
-// A bar begins the figures. Without a name: of no destination.
-std::string PluginText(const std::string& name, const Remark& remark) {
-  std::string text =
-      Clean(name.empty() ? remark.text : name + ": " + remark.text);
-  std::replace(text.begin(), text.end(), '|', '/');
-  return text;
+// Without a name: of no destination.
+std::string DetailOf(const std::string& name, const Remark& remark) {
+  return PluginText(name.empty() ? remark.text : name + ": " + remark.text);
 }
 
 // The first of the gravest remarks: who is paged sees the first line only.
@@ -210,7 +207,7 @@ std::string GravestOf(const Agenda& agenda) {
       const ExitStatus status = StatusOf(remark.weight);
       if (Gravest(worst, status) == worst) continue;
       worst = status;
-      text = PluginText(name, remark);
+      text = DetailOf(name, remark);
     }
   };
   look("", agenda.general);
@@ -242,7 +239,7 @@ void ShowForNagios(Output& out, const Agenda& agenda, ExitStatus status) {
                              const std::vector<Remark>& remarks) {
     for (const Remark& remark : remarks) {
       if (StatusOf(remark.weight) == ExitStatus::kGood) continue;
-      out.Text(PluginText(name, remark));
+      out.Text(DetailOf(name, remark));
     }
   };
   detail("", agenda.general);

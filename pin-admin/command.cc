@@ -187,15 +187,6 @@ std::vector<Command> AllCommands() {
 
 namespace {
 
-// What a plugin's first line may have: a bar begins the figures.
-std::string InOneLine(const Json& error) {
-  std::string text = Text(error["sentence"]);
-  if (text.empty()) text = "the reason is on standard error";
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  std::replace(text.begin(), text.end(), '|', '/');
-  return text;
-}
-
 // The command's words, or what is to be said where they are none.
 int RunTyped(const Typed& typed, Output& out, bool nagios) {
   const std::vector<Command> commands = AllCommands();
@@ -204,8 +195,10 @@ int RunTyped(const Typed& typed, Output& out, bool nagios) {
   const auto finish = [&](std::string_view name, ExitStatus status) {
     // A plugin that says nothing on standard output looks broken.
     if (nagios && !out.answered()) {
+      const std::string why = PluginText(out.doc()["error"]["sentence"].text());
       out.Text(std::string("POSTERN ") + NagiosWord(status) +
-               " - could not check: " + InOneLine(out.doc()["error"]));
+               " - could not check: " +
+               (why.empty() ? "the reason is on standard error" : why));
     }
     if (nagios) out.doc().Set("nagios", NagiosWord(status));
     const int ends = nagios ? ToNagios(status) : static_cast<int>(status);

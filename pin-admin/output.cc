@@ -111,6 +111,13 @@ std::string Clean(std::string_view text) {
   return out;
 }
 
+std::string PluginText(std::string_view text) {
+  std::string line = Clean(text);
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  std::replace(line.begin(), line.end(), '|', '/');
+  return line;
+}
+
 Output::Options Output::Detect(bool json, bool quiet) {
   const char* term = std::getenv("TERM");
   const bool dumb = term == nullptr || std::string_view(term) == "dumb";

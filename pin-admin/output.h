@@ -97,6 +97,10 @@ class Output {
 // Without control characters (each becomes a space), bytes that are not UTF-8
 // replaced; newlines are kept.
 std::string Clean(std::string_view text);
+
+// The same in one line and without a bar, which begins a monitoring plugin's
+// figures.
+std::string PluginText(std::string_view text);
 // The same for a document's string; empty for what is none.
 std::string Text(const Json& json);
 

@@ -48,8 +48,11 @@ struct LmtpTransaction {
 
 class LmtpProtocol {
  public:
-  // Octets of a command line, its CRLF included.
-  static constexpr std::size_t kMaxLine = 4096;
+  // Octets of a command line, its CRLF included. More than lmtp(8) makes of the
+  // longest address that Postfix takes (line_length_limit, 2048), should each
+  // octet need a backslash: where a line is cut the connection ends, and all
+  // recipients of the message wait with that one.
+  static constexpr std::size_t kMaxLine = 8192;
   // More than Postfix's default_destination_recipient_limit (50) and than
   // RFC 5321 section 4.5.3.1.8 asks for.
   static constexpr std::size_t kMaxRecipients = 200;

@@ -278,7 +278,6 @@ TEST(PostfixCoverageTest, ATableThatCannotBeListedLeavesAQuestionOpen) {
   EXPECT_EQ(found[0].weight, Weight::kUnknown);
 }
 
-// 'check' asks only the second.
 // Straight after the installation: what the quickstart goes on with.
 TEST(PostfixCoverageTest, WhereNothingIsSetUpYetTheRecommendedWayIsAdvised) {
   const auto found =
@@ -301,6 +300,7 @@ TEST(PostfixCoverageTest, WhereNothingIsSetUpYetTheRecommendedWayIsAdvised) {
                         "lmtp; postmap hash:"));
 }
 
+// 'check' asks only the second.
 TEST(SendmailInspectionTest, AConfigurationThatIsNotReadIsNeverGood) {
   FakePrograms programs([](const auto&) { return Says(""); });
   const auto mta =

@@ -298,17 +298,6 @@ TEST(FrameTest, AnIdOfSendmailsThatIsNotRecordedIsExplained) {
               HasSubstr("recorded for 5BFCB690:"));
 }
 
-TEST(FrameTest, AuditSaysWhatItLeavesOut) {
-  const TestStore store;
-  store.Good({"init"});
-  store.Good({"policy", "set", "a.example", "secure"});
-  const Ran cut = store.Good({"audit", "--limit", "1"});
-  EXPECT_THAT(cut.out, HasSubstr("These are the newest 1"));
-  const Ran whole = store.Good({"audit", "--limit", "2"});
-  EXPECT_THAT(whole.out, Not(HasSubstr("newest")));
-  EXPECT_THAT(whole.out, HasSubstr("Delivered: 0 to a server"));
-}
-
 TEST(FrameTest, AFileWithoutTheStandardLineIsToldWhatItLacks) {
   const TestStore store;
   store.Good({"init"});

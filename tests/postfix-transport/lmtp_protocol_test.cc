@@ -200,16 +200,19 @@ TEST_F(LmtpProtocolTest, EverythingIsBounded) {
               StartsWith("451 4.3.5"));
   EXPECT_EQ(last_, Event::kOver);
 
-  // Postfix has longer ones: quoting makes two octets of one.
+  // Postfix's longest address, quoted: nobody else waits for it, and it is not
+  // bounced.
   LmtpProtocol address("mta.test", 1000);
   address.Append(std::string(kOpening) + "MAIL FROM:<>\r\n");
   address.Next();
   address.replies().clear();
   std::string quoted;
-  while (quoted.size() < LmtpProtocol::kMaxLine) quoted += "\\\"";
-  address.Append("RCPT TO:<\"" + quoted + "\"@y.test>\r\n");
-  address.Next();
+  for (int i = 0; i < 2048; ++i) quoted += "\\\"";
+  address.Append("RCPT TO:<\"" + quoted +
+                 "\"@y.test>\r\nRCPT TO:<x@y.test>\r\n");
+  EXPECT_EQ(address.Next(), Event::kNeedsInput);
   EXPECT_THAT(address.replies(), StartsWith("451 4.3.5"));
+  EXPECT_THAT(address.replies(), EndsWith("250 2.1.5 ok\r\n"));
 
   LmtpProtocol many("mta.test", 1000);
   many.Append(std::string(kOpening) + "MAIL FROM:<>\r\n");

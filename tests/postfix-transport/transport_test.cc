@@ -255,7 +255,7 @@ TEST_F(TransportTest, EveryFailureOfTheServiceIsADefer) {
        "4.3.0"},
       {"error", Replies("error 4.3.1 spool-full: full\n"), "4.3.1 spool-full"},
       {"a very long text",
-       Replies("deferred 4.7.5 " + std::string(9000, 'x') + "\n"), "4.7.5 xxx"},
+       Replies("deferred 4.7.5 " + std::string(9000, 'm') + "\n"), "4.7.5 mmm"},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.what);

@@ -152,20 +152,26 @@ TEST_F(JournalTest, AJournalThatCannotBeReadSendsNothing) {
   EXPECT_TRUE(server.Records(0).empty());
 }
 
-TEST_F(JournalTest, AnIntentWithoutAnEndSaysNothing) {
-  ScriptedSmtpServer losing([](ServerConnection& connection) {
+// A server that has all of a message; `then` is what it does.
+std::function<void(ServerConnection&)> Taking(
+    std::function<void(ServerConnection&)> then) {
+  return [then](ServerConnection& connection) {
     connection.Say("220 mx\r\n");
     while (const auto line = connection.ReadLine()) {
-      if (!line->starts_with("DATA")) {
+      if (line->starts_with("DATA")) {
+        connection.Say("354 go\r\n");
+        connection.ReadMessage();
+        then(connection);
+      } else {
         connection.Say("250 ok\r\n");
-        continue;
       }
-      connection.Say("354 go\r\n");
-      connection.ReadMessage();
-      connection.HangUp();
-      return;
     }
-  });
+  };
+}
+
+TEST_F(JournalTest, AnIntentWithoutAnEndSaysNothing) {
+  ScriptedSmtpServer losing(
+      Taking([](ServerConnection& connection) { connection.HangUp(); }));
   Route("may", {&losing});
   EXPECT_EQ(Deliver()[0].outcome, Outcome::kDeferred);
   EXPECT_EQ(StateOf("a@bank.test"), JournalState::kUnanswered);
@@ -228,20 +234,11 @@ TEST_F(JournalTest, EachRecipientHasItsOwn) {
 // message.
 TEST_F(JournalTest, WhileADeliveryIsNotOverThereIsNoSecond) {
   std::promise<void> taken, decided;
-  ScriptedSmtpServer server([&](ServerConnection& connection) {
-    connection.Say("220 mx\r\n");
-    while (const auto line = connection.ReadLine()) {
-      if (!line->starts_with("DATA")) {
-        connection.Say("250 ok\r\n");
-        continue;
-      }
-      connection.Say("354 go\r\n");
-      connection.ReadMessage();
-      taken.set_value();
-      decided.get_future().wait();
-      connection.Say("250 taken\r\n");
-    }
-  });
+  ScriptedSmtpServer server(Taking([&](ServerConnection& connection) {
+    taken.set_value();
+    decided.get_future().wait();
+    connection.Say("250 taken\r\n");
+  }));
   Route("may", {&server});
   auto first = std::async(std::launch::async, [this] { return Deliver(); });
   taken.get_future().wait();

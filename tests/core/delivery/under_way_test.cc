@@ -44,6 +44,7 @@ TEST(UnderWay, WhoWaitsGoesOnWhenTheOtherIsDone) {
   auto second = std::async(std::launch::async, [&under_way] {
     return under_way.Enter({"a"}, Ample(), {}).ok();
   });
+  EXPECT_EQ(second.wait_for(milliseconds(50)), std::future_status::timeout);
   first.reset();
   EXPECT_TRUE(second.get());
 }
